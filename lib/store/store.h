@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+/*
+ * The store proper: truth, used only by monitors. Asynchronous: each call ends in
+ * one call of its callback, in order; a lost connection is re-made with
+ * back-off inside, `opened` and `lost` tell. One object serves all groups.
+ */
+
+#include "core/model.h"
+
+struct store;
+struct pgaf_error;
+
+struct store_group_key {
+	char     formation[PGAF_NAME_MAX];
+	uint32_t id;
+};
+
+/* What happened to a group, as a hint: read again. */
+enum store_change {
+	STORE_REPORTED,  /* node's report has a new fact; `report` is filled when it came along */
+	STORE_CHANGED,   /* registrations, settings, requests, claim: load again */
+};
+
+struct store_callbacks {
+	void (*opened)(void *ctx, uint64_t incarnation, pgaf_time age); /* age < 0: not known to be new */
+	void (*lost)(void *ctx, const struct pgaf_error *error);
+	void (*changed)(void *ctx, const struct store_group_key *key, enum store_change change,
+	                pgaf_node_id node);
+};
+
+typedef void (*store_group_fn)(void *ctx, int result, const struct snapshot *snap);
+typedef void (*store_commit_fn)(void *ctx, int result, const struct pgaf_error *error);
+typedef void (*store_reports_fn)(void *ctx, int result, pgaf_node_id node,
+                                 const struct report *report, bool last);
+typedef void (*store_sessions_fn)(void *ctx, int result, const pgaf_node_id *open, uint32_t count);
+typedef void (*store_groups_fn)(void *ctx, int result, const struct store_group_key *keys,
+                                uint32_t count);
+
+struct store_ops {
+	void (*free)(struct store *store);
+	void (*groups)(struct store *store, store_groups_fn done, void *ctx);
+	void (*load)(struct store *store, const struct store_group_key *key, store_group_fn done,
+	             void *ctx);
+	/* Reports newer than those this store object handed out before, one call each. */
+	void (*reports)(struct store *store, const struct store_group_key *key, store_reports_fn done,
+	                void *ctx);
+	/* Durable; 0, PGAF_ESTALE when epoch or claim are not the decision's, else unknown outcome. */
+	void (*commit)(struct store *store, const struct store_group_key *key,
+	               const struct decision *decision, store_commit_fn done, void *ctx);
+	void (*sessions)(struct store *store, const struct store_group_key *key,
+	                 store_sessions_fn done, void *ctx);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+#endif
