@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: PostgreSQL
+# Installs the Debian packages that a job needs; quick when all are there.
+# usage: deps.sh demo|test|full     (each set contains the ones before it; needs root)
+set -euo pipefail
+
+demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config libpq-dev libuv1-dev libyaml-dev
+	libjansson-dev libmicrohttpd-dev libbsd-dev check postgresql-15 openssl haproxy iproute2 procps
+	util-linux curl python3 python3-psycopg2 python3-yaml"
+test="git g++ binutils clang clang-format libclang-rt-14-dev mandoc shellcheck codespell pmccabe
+	nftables python3-pytest ccache"
+full="clang-tidy valgrind gcovr debootstrap"
+
+case ${1-} in
+demo) wanted=$demo ;;
+test) wanted="$demo $test" ;;
+full) wanted="$demo $test $full" ;;
+*)
+	echo "usage: deps.sh demo|test|full" >&2
+	exit 2
+	;;
+esac
+
+missing=()
+for package in $wanted; do
+	state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+	echo "deps.sh: run as root, or install: ${missing[*]}" >&2
+	exit 1
+fi
+
+# Packages bring no cluster and start no service of their own: the tests start what they need, and
+# two HAProxys or two servers on port 5432 would only be in the way.
+policy=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.d/pgaf-tests.conf
+[ -e $policy ] || made_policy=1
+restore()
+{
+	[ -z "${made_policy-}" ] || rm -f $policy
+	rm -f $cluster
+}
+trap restore EXIT
+if [ -n "${made_policy-}" ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
+mkdir -p "$(dirname $cluster)"
+echo 'create_main_cluster = false' >$cluster
+
+export DEBIAN_FRONTEND=noninteractive
+apt="apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3"
+$apt update
+$apt install -y --no-install-recommends "${missing[@]}"

@@ -1,0 +1,321 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: PostgreSQL
+# All tests of the tree on a fresh Debian 12, as root: installs what is missing, builds into build/,
+# runs the stages of the table below, and leaves nothing running. The last line counts: each ctest
+# test and each pytest test is one, every other stage is one.
+set -uo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+export LC_ALL=C.UTF-8
+
+usage()
+{
+	cat <<'TXT'
+usage: tests/run.sh [--full | --soak] [--only STAGE]... [--list]
+  (none)    what a change must pass; at most 25 minutes on two cores
+  --full    also what takes longer; stages this commit has passed are not run again
+  --soak    also what takes hours
+  --only    these stages alone, whatever their level
+  --list    print the stages
+TXT
+}
+
+# name | level | seconds at most | file it needs | command
+# shellcheck disable=SC2016
+stages='
+build-gcc   |default| 900|CMakeLists.txt              |build gcc gcc
+build-clang |default| 900|CMakeLists.txt              |build clang clang
+unit        |default| 900|tests/unit tests/rules      |tests_of gcc unit
+lint        |default| 600|tests/lint/CMakeLists.txt   |tests_of gcc lint
+build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SANITIZE=ON
+sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
+sim         |default| 900|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..2000
+install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
+cluster     |default|1200|tests/cluster/test_*.py     |cluster gcc "not full and not soak"
+demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
+nothing-left|default|  60|CMakeLists.txt              |nothing_left
+tidy        |full   |1800|.clang-tidy                 |clang_tidy
+valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
+coverage    |full   |1800|tests/unit tests/rules      |coverage
+sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
+sim-full    |full   |7200|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..100000
+cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc full
+fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
+sim-soak    |soak   |86400|tests/sim/main.c           |build/gcc/pgaf-sim --seeds 100001..2000000
+cluster-soak|soak   |86400|tests/cluster/test_*.py    |cluster gcc soak
+'
+
+# ---- what stages run -------------------------------------------------------------------------
+
+build()
+{
+	local name=$1 compiler=$2 launcher=
+	shift 2
+	command -v ccache >/dev/null && launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
+	cmake -G Ninja -S . -B "build/$name" -DCMAKE_C_COMPILER="$compiler" $launcher "$@" &&
+		cmake --build "build/$name"
+}
+
+tests_of()
+{
+	ctest --test-dir "build/$1" -L "$2" -j "$(nproc)" --output-on-failure --no-tests=error
+}
+
+cluster()
+{
+	PGAF_BUILD_DIR=$root/build/$1 python3 -B -m pytest -p no:cacheprovider -rs \
+		--durations=10 -m "$2" tests/cluster
+}
+
+clang_tidy()
+{
+	git -c safe.directory='*' ls-files 'lib/*.c' 'tools/*.c' |
+		xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build/clang
+}
+
+# Check forks a process per test; under valgrind one process is watched as a whole.
+under_valgrind()
+{
+	local status=0 program
+	for program in build/gcc/tests/test_*; do
+		echo "== $program"
+		CK_FORK=no CK_TIMEOUT_MULTIPLIER=20 valgrind --quiet --leak-check=full \
+			--errors-for-leak-kinds=definite --error-exitcode=99 "$program" || status=1
+	done
+	return $status
+}
+
+coverage()
+{
+	build coverage gcc -DPGAF_COVERAGE=ON -DCMAKE_BUILD_TYPE=Debug &&
+		tests_of coverage unit &&
+		gcovr --root . --filter lib/ --exclude-throw-branches build/coverage
+}
+
+# No stage may leave a program of ours behind.
+nothing_left()
+{
+	local exe status=0
+	for exe in /proc/[0-9]*/exe; do
+		case $(readlink "$exe") in
+		"$root"/build/*)
+			exe=${exe%/exe}
+			echo "still runs: ${exe#/proc/} $(tr '\0' ' ' <"$exe/cmdline")"
+			status=1
+			;;
+		esac
+	done
+	return $status
+}
+
+# ---- arguments -------------------------------------------------------------------------------
+
+level=default
+only=
+list=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--full) level=full ;;
+	--soak) level=soak ;;
+	--list) list=1 ;;
+	--only)
+		[ $# -gt 1 ] || { usage >&2; exit 2; }
+		only="$only $2 "
+		shift
+		;;
+	-h | --help)
+		usage
+		exit 0
+		;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+	shift
+done
+if [ -n "$list" ]; then
+	grep -v '^$' <<<"$stages"
+	exit 0
+fi
+for name in $only; do
+	grep -qE "^$name *\|" <<<"$stages" || { echo "no stage $name" >&2; exit 2; }
+done
+[ "$(id -u)" = 0 ] || { echo "tests/run.sh: run as root" >&2; exit 2; }
+
+# ---- set-up ----------------------------------------------------------------------------------
+
+began=$SECONDS
+running=
+trap '[ -z "$running" ] || kill -TERM "$running"; exit 130' INT TERM
+
+say()
+{
+	printf '[%4d s] %s\n' $((SECONDS - began)) "$*"
+}
+
+mkdir -p build/log
+results=build/results
+commit=$(git -c safe.directory='*' rev-parse HEAD 2>/dev/null || echo none)
+if [ "$commit" = none ] || [ -n "$(git -c safe.directory='*' status --porcelain)" ]; then
+	commit=uncommitted
+fi
+passed=0
+failed=0
+skipped=0
+failures=()
+
+packages="test"
+[ $level = default ] || packages="full"
+case $only in *tidy* | *valgrind* | *coverage* | *fresh*) packages="full" ;; esac
+say "packages"
+if ! bash tests/deps.sh $packages >build/log/packages.log 2>&1; then
+	tail -n 30 build/log/packages.log
+	say "packages FAILED, see $root/build/log/packages.log"
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+fi
+
+# ---- the stages ------------------------------------------------------------------------------
+
+# Adds a stage's own closing line to the totals; a stage that says nothing of the kind is one test.
+count()
+{
+	local log=$1 status=$2 ok=0 bad=0 left=0 line
+	if line=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log"); then
+		line=$(tail -n 1 <<<"$line" | sed -E 's/^.*passed, ([0-9]+) .* of ([0-9]+).*$/\1 \2/')
+		bad=${line% *}
+		left=$(grep -cE '^ *[0-9]+ - .* \(Skipped\)' "$log")
+		ok=$((${line#* } - bad - left))
+	elif line=$(grep -E '^=+ .*(passed|failed|skipped|error|deselected).* in [0-9.:]+' "$log"); then
+		line=$(tail -n 1 <<<"$line")
+		ok=$(word_count "$line" passed)
+		bad=$(($(word_count "$line" failed) + $(word_count "$line" 'errors?')))
+		left=$(word_count "$line" skipped)
+	elif [ "$status" = 0 ]; then
+		ok=1
+	fi
+	# A stage that failed without a failed test (a time limit, a crash of the runner) counts.
+	if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
+		bad=1
+	fi
+	echo "$ok $bad $left"
+}
+
+word_count()
+{
+	local n
+	n=$(grep -oE "[0-9]+ $2\b" <<<"$1" | grep -oE '^[0-9]+')
+	echo "${n:-0}"
+}
+
+# Runs in a process group of its own, so that a time limit ends all of it.
+run_stage()
+{
+	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
+	say "$name"
+	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left
+	export root
+	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
+	running=$!
+	wait "$running"
+	status=$?
+	running=
+	read -r ok bad left <<<"$(count "$log" "$status")"
+	passed=$((passed + ok))
+	failed=$((failed + bad))
+	skipped=$((skipped + left))
+	if [ "$status" = 0 ]; then
+		echo "$commit $name $ok $bad $left" >>"$results"
+		say "$name ok: $ok passed, $left skipped, $((SECONDS - start)) s$(closing_line "$name")"
+		return
+	fi
+	tail -n 60 "$log" | sed 's/^/    | /'
+	[ "$status" != 124 ] || echo "    | (ended after the limit of $limit s)"
+	say "$name FAILED: $bad failed, $((SECONDS - start)) s; all of it: $root/$log"
+	failures+=("$name: $root/$log")
+	case $name in build-*) broken+=("${name#build-}") ;; esac
+}
+
+closing_line()
+{
+	case $1 in sim*) printf '; %s' "$(tail -n 1 "build/log/$1.log")" ;; esac
+}
+
+wanted()
+{
+	if [ -n "$only" ]; then
+		[[ $only == *" $1 "* ]]
+		return
+	fi
+	case $level-$2 in
+	*-default | full-full | soak-full | soak-soak) return 0 ;;
+	esac
+	return 1
+}
+
+# True when one of the (glob) names is there.
+present()
+{
+	local name
+	for name in $1; do
+		[ -e "$name" ] && return 0
+	done
+	return 1
+}
+
+# Of the long levels: what this very commit has passed before is taken from the file.
+done_before()
+{
+	local row
+	[ "$level" != default ] && [ -z "$only" ] && [ "$commit" != uncommitted ] || return 1
+	row=$(grep -E "^$commit $1 " "$results" 2>/dev/null | tail -n 1)
+	[ -n "$row" ] || return 1
+	read -r _ _ ok bad left <<<"$row"
+	case $1 in build-*) [ -e "build/${1#build-}/build.ninja" ] || return 1 ;; esac
+	passed=$((passed + ok))
+	skipped=$((skipped + left))
+	say "$1 ok before: $ok passed, $left skipped"
+}
+
+# A stage whose build failed would only test what an older build left behind.
+unbuilt()
+{
+	local name
+	for name in "${broken[@]}"; do
+		[[ $1 =~ [\ /]$name([\ /]|$) ]] && return 0
+	done
+	return 1
+}
+
+broken=()
+left_out=()
+absent=()
+while IFS='|' read -r name stage_level limit needs command; do
+	[ -n "$name" ] || continue
+	name=${name// /}
+	stage_level=${stage_level// /}
+	if ! wanted "$name" "$stage_level"; then
+		left_out+=("$name")
+	elif ! present "$needs"; then
+		absent+=("$name")
+	elif [[ $command == cluster*soak ]] && ! grep -rqs 'mark\.soak' tests/cluster; then
+		absent+=("$name")
+	elif [[ $command == cluster*full ]] && ! grep -rqs 'mark\.full' tests/cluster; then
+		absent+=("$name")
+	elif unbuilt "$command"; then
+		say "$name not run: its build failed"
+		skipped=$((skipped + 1))
+	elif ! done_before "$name"; then
+		run_stage "$name" "${limit// /}" "$command"
+	fi
+done <<<"$stages"
+
+[ ${#left_out[@]} = 0 ] || [ -n "$only" ] ||
+	echo "left out at level $level: ${left_out[*]} (--full, --soak)"
+[ ${#absent[@]} = 0 ] || echo "not in this tree: ${absent[*]}"
+for failure in "${failures[@]}"; do
+	echo "failed: $failure"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
