@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Options, markers and fixtures of the tests on real clusters.
+
+Run as root: the tools drop their privileges by themselves, and hosts are network namespaces.
+A directory under /tmp holds everything of a run; it is kept, and named, when a test fails.
+"""
+import os
+import shutil
+
+import pytest
+
+from harness import proc
+from harness.cluster import Cluster
+from harness.figures import Figures
+from harness.net import Net
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("pgaf")
+    group.addoption("--full", action="store_true",
+                    help="all rounds, the issue's own bounds and durations")
+    group.addoption("--figures", metavar="FILE", help="append what was measured as JSON lines")
+    group.addoption("--keep", action="store_true", help="keep the directory of the run")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: runs only with --full")
+    config.addinivalue_line("markers", "namespaces: nodes are network namespaces")
+    if os.geteuid() != 0:
+        pytest.exit("the tests on real clusters run as root", returncode=4)
+    proc.become_subreaper()
+    config.pgaf_figures = Figures()
+    config.pgaf_directory = f"/tmp/pgaf-test-{os.getpid()}"
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "full" in item.keywords and not config.getoption("--full"):
+            item.add_marker(pytest.mark.skip(reason="only with --full"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for node in item.listchain():
+            node.pgaf_failed = True
+            directory = getattr(node, "pgaf_directory", None)
+            if directory:
+                report.sections.append(("kept", f"logs and data: {directory}"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    figures = config.pgaf_figures
+    if figures.rows:
+        terminalreporter.section("figures")
+        for line in figures.table():
+            terminalreporter.write_line(line)
+    if config.getoption("--figures"):
+        figures.append_to(config.getoption("--figures"), HERE)
+
+
+def pytest_unconfigure(config):
+    for text in proc.sweep():
+        print(f"left running, ended now: {text}")
+    try:
+        os.rmdir(config.pgaf_directory)
+    except (OSError, AttributeError):
+        pass
+
+
+@pytest.fixture(scope="session")
+def full(request):
+    return request.config.getoption("--full")
+
+
+@pytest.fixture(scope="session")
+def bound(full):
+    """Seconds or ms that the issue allows; three times as many where the machine is shared."""
+    return lambda value: value if full else 3 * value
+
+
+@pytest.fixture
+def figures(request):
+    """Figures of this test: figures(event, outage_ms=[…], …)."""
+    def add(event, **values):
+        request.config.pgaf_figures.add(event, test=request.node.name, **values)
+        line = request.config.pgaf_figures.table()[-1]
+        print(f"figures: {line}")
+    return add
+
+
+def own_directory(request):
+    """A directory for a test or a file of tests, removed when all has passed."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name).strip("-")
+    path = proc.make_directory(os.path.join(request.config.pgaf_directory, name))
+    request.node.pgaf_directory = path
+    yield path
+    left = proc.sweep()
+    failed = getattr(request.node, "pgaf_failed", False)
+    if not failed and not request.config.getoption("--keep"):
+        shutil.rmtree(path, ignore_errors=True)
+    if left and not failed:
+        pytest.fail("left running after the test had stopped everything:\n" + "\n".join(left))
+
+
+@pytest.fixture
+def directory(request):
+    yield from own_directory(request)
+
+
+@pytest.fixture
+def net(directory):
+    """A switch to which the test adds hosts."""
+    network = Net(directory)
+    yield network
+    network.heal()
+    proc.sweep()
+    network.close()
+
+
+@pytest.fixture
+def cluster(directory):
+    """A cluster on 127.0.0.1, nothing started yet."""
+    c = Cluster(directory)
+    yield c
+    c.close()
+
+
+@pytest.fixture
+def net_cluster(directory, net):
+    """The same with a host for the monitor, for each node and for the clients."""
+    c = Cluster(directory, net)
+    yield c
+    net.heal()
+    c.close()

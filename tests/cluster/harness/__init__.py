@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Runs whole clusters of real daemons, breaks them, and measures as a client would."""
