@@ -4,11 +4,12 @@
 # usage: deps.sh demo|test|full     (each set contains the ones before it; needs root)
 set -euo pipefail
 
-demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config libpq-dev libuv1-dev libyaml-dev
-	libjansson-dev libmicrohttpd-dev libbsd-dev check postgresql-15 openssl haproxy iproute2 procps
-	util-linux curl python3 python3-psycopg2 python3-yaml"
-test="git g++ binutils clang clang-format libclang-rt-14-dev mandoc shellcheck codespell pmccabe
-	nftables python3-pytest ccache"
+demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
+	libpq-dev libuv1-dev libyaml-dev libjansson-dev libmicrohttpd-dev libbsd-dev
+	postgresql-15 haproxy openssl iproute2 procps util-linux curl
+	python3 python3-psycopg2 python3-yaml"
+test="git g++ binutils ccache clang clang-format libclang-rt-14-dev mandoc shellcheck
+	codespell pmccabe nftables python3-pytest"
 full="clang-tidy valgrind gcovr debootstrap"
 
 case ${1-} in

@@ -31,7 +31,7 @@ build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SAN
 sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
 sim         |default| 900|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..2000
 install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
-cluster     |default|1200|tests/cluster/test_*.py     |cluster gcc "not full and not soak"
+cluster     |default|1200|tests/cluster/test_*.py     |cluster gcc -m "not full"
 demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
 nothing-left|default|  60|CMakeLists.txt              |nothing_left
 tidy        |full   |1800|.clang-tidy                 |clang_tidy
@@ -39,10 +39,9 @@ valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
 coverage    |full   |1800|tests/unit tests/rules      |coverage
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |7200|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..100000
-cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc full
+cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc --full
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
 sim-soak    |soak   |86400|tests/sim/main.c           |build/gcc/pgaf-sim --seeds 100001..2000000
-cluster-soak|soak   |86400|tests/cluster/test_*.py    |cluster gcc soak
 '
 
 # ---- what stages run -------------------------------------------------------------------------
@@ -61,10 +60,13 @@ tests_of()
 	ctest --test-dir "build/$1" -L "$2" -j "$(nproc)" --output-on-failure --no-tests=error
 }
 
+# The interpreter is Debian's: it has the modules that deps.sh installs.
 cluster()
 {
-	PGAF_BUILD_DIR=$root/build/$1 python3 -B -m pytest -p no:cacheprovider -rs \
-		--durations=10 -m "$2" tests/cluster
+	local build=$1
+	shift
+	PGAF_BINDIR=$root/build/$build /usr/bin/python3 -B -m pytest -p no:cacheprovider -rs \
+		--durations=10 --figures=build/figures.jsonl "$@" tests/cluster
 }
 
 clang_tidy()
@@ -183,11 +185,11 @@ count()
 {
 	local log=$1 status=$2 ok=0 bad=0 left=0 line
 	if line=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log"); then
-		line=$(tail -n 1 <<<"$line" | sed -E 's/^.*passed, ([0-9]+) .* of ([0-9]+).*$/\1 \2/')
-		bad=${line% *}
+		line=$(tail -n 1 <<<"$line")
+		bad=$(word_count "$line" 'tests failed')
 		left=$(grep -cE '^ *[0-9]+ - .* \(Skipped\)' "$log")
-		ok=$((${line#* } - bad - left))
-	elif line=$(grep -E '^=+ .*(passed|failed|skipped|error|deselected).* in [0-9.:]+' "$log"); then
+		ok=$((${line##*out of } - bad - left))
+	elif line=$(grep -E '^=+ .*(passed|failed|skipped|error|selected).* in [0-9]' "$log"); then
 		line=$(tail -n 1 <<<"$line")
 		ok=$(word_count "$line" passed)
 		bad=$(($(word_count "$line" failed) + $(word_count "$line" 'errors?')))
@@ -227,7 +229,8 @@ run_stage()
 	skipped=$((skipped + left))
 	if [ "$status" = 0 ]; then
 		echo "$commit $name $ok $bad $left" >>"$results"
-		say "$name ok: $ok passed, $left skipped, $((SECONDS - start)) s$(closing_line "$name")"
+		say "$name ok: $ok passed, $left skipped, $((SECONDS - start)) s"
+		case $name in sim*) say "$name: $(tail -n 1 "$log")" ;; esac
 		return
 	fi
 	tail -n 60 "$log" | sed 's/^/    | /'
@@ -235,11 +238,6 @@ run_stage()
 	say "$name FAILED: $bad failed, $((SECONDS - start)) s; all of it: $root/$log"
 	failures+=("$name: $root/$log")
 	case $name in build-*) broken+=("${name#build-}") ;; esac
-}
-
-closing_line()
-{
-	case $1 in sim*) printf '; %s' "$(tail -n 1 "build/log/$1.log")" ;; esac
 }
 
 wanted()
@@ -298,10 +296,6 @@ while IFS='|' read -r name stage_level limit needs command; do
 	if ! wanted "$name" "$stage_level"; then
 		left_out+=("$name")
 	elif ! present "$needs"; then
-		absent+=("$name")
-	elif [[ $command == cluster*soak ]] && ! grep -rqs 'mark\.soak' tests/cluster; then
-		absent+=("$name")
-	elif [[ $command == cluster*full ]] && ! grep -rqs 'mark\.full' tests/cluster; then
 		absent+=("$name")
 	elif unbuilt "$command"; then
 		say "$name not run: its build failed"

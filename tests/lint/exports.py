@@ -14,6 +14,8 @@ def declared():
     found = {}
     for name, text in tree.files(r"include/pgaf/.*\.h"):
         code = tree.without_comments(text)
+        code = re.sub(r"^#(?:[^\n]*\\\n)*[^\n]*", lambda d: re.sub(r"[^\n]", " ", d.group(0)), code,
+                      flags=re.M)
         for m in re.finditer(r"\bPGAF_API\b[^;{]*?\b([a-z]\w*)\s*\(", code):
             found[m.group(1)] = (name, code.count("\n", 0, m.start(1)) + 1)
     return found

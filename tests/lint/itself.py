@@ -100,6 +100,24 @@ class Tidy(unittest.TestCase):
         self.refused(HEAD + body, 4, "f has")
 
 
+class Format(unittest.TestCase):
+    STYLE = open(os.path.join(HERE, "../../.clang-format"), encoding="utf-8").read()
+
+    def say(self, text):
+        return look("format.py", {".clang-format": self.STYLE, "lib/pg/a.c": text})
+
+    def test_format(self):
+        good = HEAD + "struct a {\n\tint         b;\n\tconst char *c; /* aligned */\n};\n" \
+            "\nint\nf(void)\n{\n\treturn 1;\n}\n"
+        self.assertEqual(self.say(good), (0, ""))
+        for fault, line in ((good.replace("int\nf", "int f"), 8),
+                            (good.replace("f(void)\n{", "f(void) {"), 9),
+                            (good.replace("\treturn", "    return"), 11)):
+            code, said = self.say(fault)
+            self.assertEqual(code, 1)
+            self.assertIn(f"lib/pg/a.c:{line}: is formatted as", said)
+
+
 class Exports(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -113,7 +131,8 @@ class Exports(unittest.TestCase):
         cls.scratch.cleanup()
 
     def say(self, declared, mapped):
-        header = "".join(f"PGAF_API\nint {d}(void);\n" for d in declared)
+        header = "#define PGAF_API \\\n\t__attribute__((visibility(\"default\")))\n" + \
+            "".join(f"PGAF_API\nint {d}(void);\n" for d in declared)
         listed = "".join(f"\t\t{m};\n" for m in mapped)
         script = f"PGAF_0 {{\n\tglobal:\n{listed}\tlocal:\n\t\t*;\n}};\n"
         return look("exports.py", {"include/pgaf/a.h": header, "lib/libpgaf.map": script},
@@ -121,12 +140,12 @@ class Exports(unittest.TestCase):
 
     def test_lists(self):
         self.assertEqual(self.say(["pgaf_a"], ["pgaf_a"]), (0, ""))
-        self.assertIn("include/pgaf/a.h:2: pgaf_a is declared PGAF_API and not in",
+        self.assertIn("include/pgaf/a.h:4: pgaf_a is declared PGAF_API and not in",
                       self.say(["pgaf_a"], [])[1])
         self.assertIn("pgaf_a is exported and not listed", self.say([], [])[1])
         self.assertIn("lib/libpgaf.map:4: pgaf_b is no PGAF_API declaration",
                       self.say(["pgaf_a"], ["pgaf_a", "pgaf_b"])[1])
-        self.assertIn("include/pgaf/a.h:4: pgaf_b is declared PGAF_API and the library does not",
+        self.assertIn("include/pgaf/a.h:6: pgaf_b is declared PGAF_API and the library does not",
                       self.say(["pgaf_a", "pgaf_b"], ["pgaf_a", "pgaf_b"])[1])
 
 
