@@ -1,0 +1,40 @@
+-- SPDX-License-Identifier: PostgreSQL
+--
+-- The store in PostgreSQL, version 1. Tables hold what must survive; functions
+-- are the only way in for keepers and operators (SECURITY DEFINER, no rights on
+-- tables). Nothing in here decides: monitors do, and write with pgaf.decide().
+-- Group, goal, report and settings are lines of the text form (core/codec.h);
+-- beside them stand only the columns that SQL itself needs.
+--
+-- OPERATORS (pgaf_operator; those marked R also pgaf_reader). Names of settings
+-- may be written with dashes or underscores. Numbers of groups are integers.
+--
+--   R pgaf.formations() -> name, groups, nodes
+--   R pgaf.nodes(formation) -> group_id, node_id, name, host, port, http_port, region, priority,
+--         quorum, drop_asked, reported, goal_state, goal, report, report_age_ms, session
+--         (goal and report are text lines; session: the keeper is connected)
+--   R pgaf.pictures(formation) -> group_id, epoch, settings, picture, picture_age_ms, monitor
+--         (picture: codec_read_snapshot text as the monitor saw it when something last changed,
+--         '' before that; monitor: a monitor is connected and decides now)
+--   R pgaf.events(formation, group or NULL, count, after event_id) -> event_id, time, group_id,
+--         epoch, node_id, node_name, reported, goal, rule, text; the newest `count`, oldest first
+--   R pgaf.settings(formation) -> name, value, initial, least, most, doc
+--   R pgaf.channel(formation, group) -> name to LISTEN to: told at each decision
+--   R pgaf.request_state(number) -> state, event_id, epoch, rule, text
+--         (state: waiting, taken: a decision answered it, its event says how; expired; replaced)
+--     pgaf.perform(formation, group, kind, to_node or 0, allow_loss, valid_seconds) -> number
+--         (kind: switchover, failover; refused while another one waits)
+--     pgaf.withdraw(number) -> boolean (still waiting, now expired)
+--     pgaf.set_formation(formation, name, value) -> void
+--     pgaf.set_node(formation, node name, name, value) -> void
+--         (candidate-priority 0-100, replication-quorum, region, hostname, port)
+--     pgaf.drop_node(formation, node_id, force) -> void (asks; the row goes when it is done)
+--     pgaf.create_formation(name) -> void, pgaf.drop_formation(name) -> void (only without nodes)
+--
+-- KEEPERS (pgaf_keeper): pgaf.register, pgaf.hello, pgaf.report, pgaf.orders, pgaf.claim.
+--
+-- SQLSTATEs raised: PG901 name or address belongs to another node, PG902 foreign data,
+-- PG903 dropped and not asked back, PG904 no such node any more, PG905 impossible now or out of
+-- bounds, PG906 another session speaks for this node, PG907 breaks a relation (the text names it),
+-- PG908 no such formation, node, setting or request, 28PG1 wrong token.
+
