@@ -23,8 +23,8 @@ const char *
 evidence_name(enum evidence evidence)
 {
 	switch (evidence) {
-#define WORD(name, word, doc)  \
-	case EVIDENCE_##name:  \
+#define WORD(name, word, doc) \
+	case EVIDENCE_##name: \
 		return word;
 		EVIDENCES(WORD)
 #undef WORD
@@ -68,7 +68,7 @@ const char *
 note_role_name(enum note_role role)
 {
 	switch (role) {
-#define WORD(name, word) \
+#define WORD(name, word)  \
 	case NOTE_##name: \
 		return word;
 		NOTE_ROLES(WORD)

@@ -31,7 +31,7 @@ one_line(char *text)
 int
 error_set(struct pgaf_error *error, int code, const char *format, ...)
 {
-	char    sentence[SENTENCE_MAX];
+	char sentence[SENTENCE_MAX];
 	va_list args;
 
 	if (!error)
@@ -49,7 +49,7 @@ error_set(struct pgaf_error *error, int code, const char *format, ...)
 int
 error_prefix(struct pgaf_error *error, const char *format, ...)
 {
-	char    sentence[SENTENCE_MAX];
+	char sentence[SENTENCE_MAX];
 	va_list args;
 
 	/* Nobody kept the code; what failed must still not look like success. */
@@ -61,7 +61,7 @@ error_prefix(struct pgaf_error *error, const char *format, ...)
 	one_line(sentence);
 
 	struct text text;
-	char        whole[SENTENCE_MAX];
+	char whole[SENTENCE_MAX];
 	text_init(&text, whole, sizeof(whole));
 	text_addf(&text, "%s: %s", sentence, error->text);
 	text_copy(error->text, sizeof(error->text), whole);

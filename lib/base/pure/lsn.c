@@ -43,8 +43,8 @@ half_parse(const char *at, uint32_t *value)
 bool
 lsn_parse(const char *string, pgaf_lsn *lsn)
 {
-	uint32_t    high;
-	uint32_t    low;
+	uint32_t high;
+	uint32_t low;
 	const char *at = half_parse(string, &high);
 
 	if (!at || *at != '/')

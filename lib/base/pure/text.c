@@ -57,7 +57,7 @@ text_addf(struct text *text, const char *format, ...)
 	va_list args;
 	va_start(args, format);
 	size_t left = text->room - text->used;
-	int    needed = vsnprintf(text->at + text->used, left, format, args);
+	int needed = vsnprintf(text->at + text->used, left, format, args);
 	va_end(args);
 
 	if (needed < 0)

@@ -20,7 +20,7 @@ utf8_whole(const char *bytes, size_t count)
 {
 	for (size_t back = 1; back <= 3 && back <= count; back++) {
 		unsigned char byte = (unsigned char)bytes[count - back];
-		bool          continues = (byte & 0xc0) == 0x80;
+		bool continues = (byte & 0xc0) == 0x80;
 		if (continues)
 			continue;
 		return sequence_length(byte) > back ? count - back : count;
