@@ -13,6 +13,7 @@ from harness import proc
 from harness.cluster import Cluster
 from harness.figures import Figures
 from harness.net import Net
+from harness.shared import Shared
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -137,3 +138,34 @@ def net_cluster(directory, net):
     yield c
     net.heal()
     c.close()
+
+
+@pytest.fixture(scope="module")
+def module_directory(request):
+    yield from own_directory(request)
+
+
+@pytest.fixture(scope="module")
+def shared(module_directory):
+    s = Shared(module_directory, with_hosts=False)
+    yield s
+    s.close()
+
+
+@pytest.fixture(scope="module")
+def shared_hosts(module_directory):
+    s = Shared(module_directory, with_hosts=True)
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def ready(shared):
+    """Primary + secondary on 127.0.0.1 with HAProxy, shared by the tests of a file."""
+    return shared.get()
+
+
+@pytest.fixture
+def ready_hosts(shared_hosts):
+    """Primary + secondary on hosts of their own, shared by the tests of a file."""
+    return shared_hosts.get()

@@ -5,12 +5,38 @@ The outages measured here are the floor: the test knows of the fault at once and
 """
 import signal
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from harness import plain, proc, writes
+from harness.haproxy import HAProxy
 from harness.ports import free_port
+
+HAPROXY = """
+global
+	maxconn 100
+defaults
+	mode tcp
+	timeout connect 1s
+	timeout client 10m
+	timeout server 10m
+listen read-write
+	bind *:5000
+	option httpchk OPTIONS /primary
+	default-server inter 50ms fall 1 rise 1 on-marked-down shutdown-sessions
+	server a 127.0.0.1:{a.port} check port {health_a}
+	server b 127.0.0.1:{b.port} check port {health_b}
+listen read-only
+	bind *:5001
+	server b 127.0.0.1:{b.port}
+listen stats
+	bind *:7000
+	mode http
+	stats uri /
+"""
 
 
 @pytest.fixture
@@ -75,6 +101,53 @@ def test_quiet_writer(directory, local_pair, figures):
     assert not writer.troubles(start)
     figures("harness: no fault", outage_ms=[writer.outage(start)],
             acked=len(writer.acked), lost=0, measuring_late_ms=round(writer.late(start)))
+
+
+@pytest.fixture
+def health():
+    """Two servers of health checks; health[i].primary decides the answer."""
+    class Handler(BaseHTTPRequestHandler):
+        def do_OPTIONS(self):  # pylint: disable=invalid-name
+            self.send_response(200 if self.server.primary else 503)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
+    for server in servers:
+        server.primary = False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield servers
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_haproxy_floor(directory, local_pair, health, figures, bound):
+    """Through HAProxy the writer follows the health checks, and loses nothing either."""
+    a, b = local_pair
+    a.sql(writes.CREATE)
+    health[0].primary = True
+    text = HAPROXY.format(a=a, b=b, health_a=health[0].server_port,
+                          health_b=health[1].server_port)
+    proxy = HAProxy(directory, text).start()
+    address, port = proxy.read_write
+    target = a.conninfo().replace(f"port={a.port}", f"port={port}")
+    assert address == "127.0.0.1" and target != a.conninfo()
+    writer = writes.Writer("proxied", [("haproxy", target)], directory).start()
+    writer.wait_acks(100, 10)
+    t = plain.crash(a)
+    b.sql("SELECT pg_promote(false)")
+    health[0].primary, health[1].primary = False, True
+    writer.wait_ack(t + 1, 10)
+    writer.wait_acks(50, 10)
+    writer.stop()
+    proxy.daemon.stop()
+    acked, lost = writes.check_lost([writer], ids(b))
+    figures("harness: crash through HAProxy, by hand", outage_ms=[writer.outage(t)],
+            acked=acked, lost=len(lost))
+    assert not lost
+    assert writer.outage(t) < bound(700)
 
 
 def test_a_warning_is_no_acknowledgement(directory, local_pair):

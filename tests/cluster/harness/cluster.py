@@ -147,7 +147,9 @@ class Cluster:
         return time.monotonic() - t
 
     def start_haproxy(self):
-        self.haproxy = HAProxy(self).start()
+        host = self.add_host("lb")
+        printed = self.ctl("haproxy", "config").stdout
+        self.haproxy = HAProxy(self.directory, printed, host).start()
         return self.haproxy
 
     def create_table(self):

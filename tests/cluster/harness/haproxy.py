@@ -40,23 +40,22 @@ def place_listeners(text, address, port_of):
 class HAProxy:
     """Listens on a host of its own, or on free ports of 127.0.0.1."""
 
-    def __init__(self, cluster):
-        self.host = cluster.add_host("lb")
-        self.address = self.host.address if self.host else "127.0.0.1"
-        printed = cluster.ctl("haproxy", "config").stdout
-        if self.host:
+    def __init__(self, directory, printed, host=None):
+        self.host = host
+        self.address = host.address if host else "127.0.0.1"
+        if host:
             text, ports = place_listeners(printed, "0.0.0.0", lambda port: port)
         else:
             text, ports = place_listeners(printed, self.address, lambda _: free_port())
-        self.config = os.path.join(cluster.directory, "haproxy.cfg")
+        self.config = os.path.join(directory, "haproxy.cfg")
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text)
         self.read_write = (self.address, ports["read_write"])
-        self.read_only = (self.address, ports["read_only"])
-        self.stats = (self.address, ports["stats"])
+        self.read_only = (self.address, ports.get("read_only"))
+        self.stats = (self.address, ports.get("stats"))
         self.daemon = proc.Daemon("haproxy", ["/usr/sbin/haproxy", "-db", "-f", self.config],
-                                  os.path.join(cluster.directory, "haproxy.log"),
-                                  wrap=self.host.wrap() if self.host else ())
+                                  os.path.join(directory, "haproxy.log"),
+                                  wrap=host.wrap() if host else ())
 
     def start(self):
         self.daemon.start()

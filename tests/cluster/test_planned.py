@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Switchover and clean stop cost next to nothing; losing a standby, a link or the monitor too."""
+import time
+
+import pytest
+
+from harness import proc
+from harness.writes import median
+
+SILENCE_MS = 1500
+
+
+def finish(cluster, figures, event, outages, redundancy=(), **notes):
+    for writer in cluster.writers:
+        writer.stop()
+    acked, lost = cluster.check_lost()
+    figures(event, outage_ms=outages, acked=acked, lost=len(lost), redundancy_ms=redundancy,
+            **notes)
+    assert not lost
+
+
+def test_switchover(ready, full, bound, figures):
+    """`perform switchover` waits for the true end, and the writer hardly notices."""
+    writer = ready.start_writer()
+    outages, back = [], []
+    for _ in range(10 if full else 3):
+        old, new = ready.primary(), ready.standby()
+        writer.wait_acks(100, 10)
+        t = time.monotonic_ns()
+        done = ready.ctl("perform", "switchover")
+        assert new.name in done.stdout + done.stderr
+        assert ready.node_states()[new.name][0] in ("primary", "wait_primary")
+        back.append(ready.wait_settled(30, since=t))
+        assert ready.primary() is new and ready.standby() is old
+        writer.wait_acks(50, 10)
+        outages.append(writer.outage(t))
+    finish(ready, figures, "switchover", outages, back)
+    assert median(outages) <= bound(400)
+
+
+def test_clean_stop_of_the_primary(ready, full, bound, figures):
+    """SIGTERM of the primary's keeper hands over first; it exits 0 within `stop_limit`."""
+    writer = ready.start_writer()
+    outages, back = [], []
+    for _ in range(10 if full else 3):
+        old, new = ready.primary(), ready.standby()
+        writer.wait_acks(100, 10)
+        t = time.monotonic_ns()
+        assert old.stop(10) == 0
+        assert old.postmaster is None
+        writer.wait_ack(t, 15, target=new.name)
+        writer.wait_acks(50, 10)
+        outages.append(writer.outage(t))
+        restart = time.monotonic_ns()
+        old.start()
+        back.append(ready.wait_settled(30, since=restart))
+        assert ready.primary() is new
+    finish(ready, figures, "clean stop of the primary", outages, back)
+    assert median(outages) <= bound(400)
+
+
+def test_standby_dies(ready, bound, figures):
+    """SIGKILL of everything of the standby: writes go on after a moment."""
+    primary, standby = ready.primary(), ready.standby()
+    writer = ready.start_writer()
+    writer.wait_acks(100, 10)
+    t = standby.kill_everything()
+    ready.wait_states(20, **{primary.name: "wait_primary"})
+    writer.wait_acks(100, 10)
+    outage = writer.outage(t)
+    restart = time.monotonic_ns()
+    standby.start()
+    back = ready.wait_settled(30, since=restart)
+    assert ready.primary() is primary
+    writer.wait_acks(100, 10)
+    finish(ready, figures, "SIGKILL of the standby's node", [outage], [back])
+    assert outage <= bound(700)
+
+
+def test_standby_stops_cleanly(ready, bound, figures):
+    """A clean stop of the standby costs the writers even less."""
+    primary, standby = ready.primary(), ready.standby()
+    writer = ready.start_writer()
+    writer.wait_acks(100, 10)
+    t = time.monotonic_ns()
+    assert standby.stop(10) == 0
+    ready.wait_states(20, **{primary.name: "wait_primary"})
+    writer.wait_acks(100, 10)
+    outage = writer.outage(t)
+    restart = time.monotonic_ns()
+    standby.start()
+    back = ready.wait_settled(30, since=restart)
+    assert ready.primary() is primary
+    finish(ready, figures, "clean stop of the standby", [outage], [back])
+    assert outage <= bound(700)
+
+
+@pytest.mark.namespaces
+def test_link_between_the_nodes(ready_hosts, bound, figures):
+    """Only the link primary–standby is cut: writes go on, nobody is promoted."""
+    c = ready_hosts
+    primary, standby = c.primary(), c.standby()
+    writer = c.start_writer()
+    writer.wait_acks(100, 10)
+    t = time.monotonic_ns()
+    c.net.cut(primary.name, standby.name)
+    proc.wait_for(lambda: writer.gaps(t) and writer.acks_after(t + 500_000_000), 20,
+                  lambda: c.describe("writes go on without the standby"))
+    writer.wait_acks(200, 15)
+    outage = writer.outage(t)
+    assert standby.value("SELECT pg_is_in_recovery()")
+    healed = time.monotonic_ns()
+    c.net.heal()
+    back = c.wait_settled(60, since=healed)
+    assert c.primary() is primary
+    finish(c, figures, "link primary-standby cut", [outage], [back])
+    assert outage <= bound(SILENCE_MS + 1000)
+
+
+@pytest.mark.namespaces
+def test_link_to_the_monitor(ready_hosts, full, figures):
+    """Only the link monitor–primary is cut: the standby's keeper vouches, no write fails."""
+    c = ready_hosts
+    primary, standby = c.primary(), c.standby()
+    before = c.node_states()
+    writer = c.start_writer()
+    writer.wait_acks(100, 10)
+    t = time.monotonic_ns()
+    c.net.cut("monitor", primary.name)
+    time.sleep(29 if full else 9)
+    text = c.ctl("show", "state").stdout + c.ctl("explain").stdout
+    troubles, outage = writer.troubles(t), writer.outage(t)
+    c.net.heal()
+    assert c.node_states() == before
+    assert "unreachable from the monitor" in text, text
+    assert any(f"alive for {n}" in text for n in (standby.name, "node 1", "node 2")), text
+    assert not troubles
+    c.wait_settled(20)
+    assert c.primary() is primary
+    finish(c, figures, "link monitor-primary cut", [outage])
+    assert outage <= 1000
+
+
+def monitor_away(cluster, seconds):
+    """Kill the monitor and its instance under load; (longest gap, failed writes, states)."""
+    writer = cluster.start_writer()
+    writer.wait_acks(100, 10)
+    state = cluster.state()
+    t = cluster.monitor.kill_everything()
+    time.sleep(seconds)
+    gap, troubles = writer.outage(t), writer.troubles(t)
+    cluster.start_monitor()
+    proc.wait_for(cluster.state, 20, "the monitor answers again")
+    # It decides nothing before it has listened for a whole silence limit; then still nothing.
+    time.sleep(2 * SILENCE_MS / 1000)
+    after = cluster.state()
+    assert cluster.node_states(after) == cluster.node_states(state)
+    assert after["epoch"] == state["epoch"], "the monitor changed goals after its return"
+    gap_after = writer.outage(t)
+    return max(gap, gap_after), troubles
+
+
+def test_monitor_dies(ready, full, bound, figures):
+    """The monitor and its Postgres are killed under load: no client sees it."""
+    primary = ready.primary()
+    postmaster = primary.postmaster
+    gap, troubles = monitor_away(ready, 30 if full else 10)
+    assert primary.postmaster == postmaster
+    assert not troubles
+    finish(ready, figures, "monitor killed", [gap])
+    assert gap <= bound(200)
+
+
+def test_monitor_dies_in_wait_primary(ready, full, bound, figures):
+    """The same while the primary is alone: it goes on, for nobody could replace it."""
+    primary, standby = ready.primary(), ready.standby()
+    assert standby.stop() == 0
+    ready.wait_states(20, **{primary.name: "wait_primary"})
+    gap, troubles = monitor_away(ready, 30 if full else 10)
+    assert not troubles
+    restart = time.monotonic_ns()
+    standby.start()
+    back = ready.wait_settled(30, since=restart)
+    assert ready.primary() is primary
+    finish(ready, figures, "monitor killed in wait_primary", [gap], [back])
+    assert gap <= bound(200)
+
+
+def test_monitor_dies_in_single(cluster, full, bound, figures):
+    """The same with one node that never had another."""
+    cluster.start_monitor()
+    node = cluster.add_node().start()
+    cluster.wait_states(30, node1="single")
+    cluster.create_table()
+    postmaster = node.postmaster
+    gap, troubles = monitor_away(cluster, 30 if full else 10)
+    assert node.postmaster == postmaster
+    assert not troubles
+    finish(cluster, figures, "monitor killed in single", [gap])
+    assert gap <= bound(200)
