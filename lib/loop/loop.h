@@ -63,7 +63,10 @@ struct loop_resolve *loop_resolve_start(struct loop *loop, const char *host,
                                         void *ctx);
 /* NULL is fine. Must not be called after `resolved` ran (which frees the request). */
 void loop_resolve_cancel(struct loop_resolve *resolve);
-/* Forget the address of a name, so that the next request asks anew: call when connecting to it fails. */
+/*
+ * Call when connecting to its address fails: the next request asks anew, and is
+ * answered with the old address only when the name server is silent or fails.
+ */
 void loop_resolve_forget(struct loop *loop, const char *host);
 
 /* ---- blocking jobs ------------------------------------------------------------ */
@@ -78,12 +81,13 @@ int loop_job(struct loop *loop, void (*work)(void *arg), void (*finished)(void *
  */
 struct loop_child;
 struct loop_child_options {
-	const char *const *argv;  /* argv[0] is a path */
-	const char *const *env;   /* additions KEY=VALUE to the environment, NULL-terminated, or NULL */
-	const char        *output_file; /* append stdout+stderr there instead of collecting; NULL */
-	bool               new_session; /* setsid: survives our terminal and our group's signals */
+	const char *const *argv; /* argv[0] is a path */
+	const char *const
+		*env; /* additions KEY=VALUE to the environment, NULL-terminated, or NULL */
+	const char *output_file; /* append stdout+stderr there instead of collecting; NULL */
+	bool new_session;        /* setsid: survives our terminal and our group's signals */
 	void (*ended)(void *ctx, int status, const char *output); /* waitpid status */
-	void              *ctx;
+	void *ctx;
 };
 struct loop_child *loop_child_start(struct loop *loop, const struct loop_child_options *options,
                                     struct pgaf_error *error);
