@@ -21,7 +21,10 @@ void log_at(const struct logger *logger, enum pgaf_log_level level, const char *
 void log_rule(const struct logger *logger, enum pgaf_log_level level, const char *event,
               unsigned rule, const char *text);
 
-/* One line "2026-01-31 12:00:00.123Z INFO  [default/0 node1] text (rule 510)" or one JSON object. */
+/*
+ * One line "2026-01-31 12:00:00.123Z INFO  [default/0 node1] text (rule 510)" or
+ * one JSON object, without the newline. Give it 8 KiB: JSON that is cut is none.
+ */
 enum log_format { LOG_TEXT, LOG_JSON };
 struct text;
 void log_render(const struct pgaf_log *record, enum log_format format, struct text *to);

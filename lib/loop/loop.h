@@ -82,8 +82,7 @@ int loop_job(struct loop *loop, void (*work)(void *arg), void (*finished)(void *
 struct loop_child;
 struct loop_child_options {
 	const char *const *argv; /* argv[0] is a path */
-	const char *const
-		*env; /* additions KEY=VALUE to the environment, NULL-terminated, or NULL */
+	const char *const *env;  /* KEY=VALUE added to the environment, NULL-terminated; NULL */
 	const char *output_file; /* append stdout+stderr there instead of collecting; NULL */
 	bool new_session;        /* setsid: survives our terminal and our group's signals */
 	void (*ended)(void *ctx, int status, const char *output); /* waitpid status */
