@@ -10,10 +10,18 @@
  * their peers. Fills a struct sighting with times on loop_now's clock and
  * calls `changed` after each answer and each change.
  *
- * On a loss it tries at once: refused, again 5 ms later; unreachable; nothing
- * within 100 ms: then `gone_at` is set. After that it knocks every
- * probe_interval until the node is back, and reconnects. Its first connect
- * behaves the same, with closed_at = the time of the first failure.
+ * When the other side ends the connection it tries at once: refused, again
+ * 5 ms later; unreachable; nothing within 100 ms: then `gone_at` is set. After
+ * that it knocks every probe_interval until the node is back, and reconnects.
+ * A connection that ends by a limit of ours or by the network was not ended by
+ * the other side: closed_at stays 0 and the node becomes silent, not gone. A
+ * node that was never connected counts as closed from its first refusal.
+ *
+ * A login that is refused for want of a slot, or by access rules, is an answer of a
+ * living server: it counts as answered_at, with closed_at set.
+ *
+ * `follows_us`: it is in recovery and its walreceiver streams from own_host (or
+ * the address that resolves to) and own_port.
  */
 
 #include "core/model.h"
@@ -29,7 +37,8 @@ struct probe_target {
 	const char  *password; /* "" = none */
 	const char  *dbname;   /* postgres */
 	const char  *sslmode;  /* prefer, require … */
-	const char  *member_prefix; /* slot/application name by which we would follow it; "" */
+	const char  *own_host; /* where it would follow us; "" = nobody follows us */
+	uint32_t     own_port;
 };
 
 typedef void (*probe_changed_fn)(void *ctx, pgaf_node_id node, const struct sighting *sighting,
