@@ -6,8 +6,12 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import tree
+
+STYLE = os.path.join(tree.ROOT, ".clang-format")
+SHORT_CASES = "AllowShortCaseLabelsOnASingleLine: "
 
 
 def essence(text):
@@ -23,25 +27,50 @@ def essence(text):
     return lines
 
 
-def compare(name, text, formatted):
-    """Complains of each hunk; returns the text with the formatter's lines where it was wrong."""
-    have, want, better = text.split("\n"), formatted.split("\n"), []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, essence(text), essence(formatted),
-                                                    autojunk=False).get_opcodes():
-        if kind == "equal":
-            better += have[a:b]
-            continue
-        better += want[c:d]
-        shown = "\n".join("    " + line for line in want[c:d])
-        tree.complain(name, a + 1, "is formatted as\n" + shown if shown else "does not belong here")
-    return "\n".join(better)
+def by_hand(lines):
+    """For each line whether it belongs to a macro or to a table at file scope: these are laid out
+    for the eye, and the formatter would fold them."""
+    answers = []
+    macro = table = False
+    for line in lines:
+        macro = macro or line.startswith("#define")
+        table = table or re.match(r"\w.*= \{$", line) is not None
+        answers.append(macro or table)
+        macro = macro and line.endswith("\\")
+        table = table and not line.startswith("}")
+    return answers
 
 
-for name, text in tree.files(r"(include|lib|tools|tests|examples)/.*\.[ch]"):
-    formatted = subprocess.run(["clang-format", f"--assume-filename={tree.ROOT}/{name}"],
-                               input=text, capture_output=True, text=True, check=True).stdout
-    better = compare(name, text, formatted)
-    if better != text and sys.argv[2:] == ["--fix"]:
+def hunks(text, formatted):
+    """(first, last, lines to stand there instead) of each place where the two differ."""
+    free, want = by_hand(text.split("\n")), formatted.split("\n")
+    matcher = difflib.SequenceMatcher(None, essence(text), essence(formatted), autojunk=False)
+    return [(a, b, want[c:d]) for kind, a, b, c, d in matcher.get_opcodes()
+            if kind != "equal" and not (a < b and all(free[a:b]))]
+
+
+def formatted_by(style, name, text):
+    return subprocess.run(["clang-format", f"--style=file:{style}", f"--assume-filename={name}"],
+                          input=text, capture_output=True, text=True, check=True).stdout
+
+
+def look(name, text, styles):
+    found = min((hunks(text, formatted_by(style, name, text)) for style in styles), key=len)
+    lines = text.split("\n")
+    for first, last, instead in reversed(found):
+        lines[first:last] = instead
+    for first, _, instead in found:
+        shown = "\n".join("    " + line for line in instead)
+        tree.complain(name, first + 1, "is formatted as\n" + shown if shown else "is no line of its own")
+    if found and sys.argv[2:] == ["--fix"]:
         with open(os.path.join(tree.ROOT, name), "w", encoding="utf-8") as f:
-            f.write(better)
+            f.write("\n".join(lines))
+
+
+# A switch that is a table has its cases on one line each, any other has not: one way per file.
+with open(STYLE, encoding="utf-8") as f, tempfile.NamedTemporaryFile("w", suffix=".yml") as tables:
+    tables.write(f.read().replace(SHORT_CASES + "false", SHORT_CASES + "true"))
+    tables.flush()
+    for name, text in tree.files(r"(include|lib|tools|tests|examples)/.*\.[ch]"):
+        look(name, text, [STYLE, tables.name])
 tree.finish()

@@ -24,7 +24,7 @@ MAY_SEE = {
 # Who may include a header that is not ours; tests are free, except the simulator.
 OWNERS = {
     "uv.h":         {"loop"},
-    "libpq-fe.h":   {"pg", "store", "engine/real"},
+    "libpq-fe.h":   {"pg", "store", "engine/real", "tools"},
     "microhttpd.h": {"http"},
     "yaml.h":       {"base"},
     "jansson.h":    {"base", "store", "http", "tools"},
