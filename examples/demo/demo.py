@@ -133,6 +133,7 @@ class Demo:
                          for name, (r, a) in sorted(now.items())]
                 self.say("            " + "    ".join(texts))
                 before = now
+            self.world.reap_postmasters()
             time.sleep(0.05)
 
     def are(self, **wanted):

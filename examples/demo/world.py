@@ -135,6 +135,16 @@ class World:
         else:
             shutil.rmtree(self.directory, ignore_errors=True)
 
+    def reap_postmasters(self):
+        """Collect servers whose keeper was killed, as the init of a machine would."""
+        for pid in descendants(os.getpid()):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                    if "(postgres) Z" in f.read():
+                        os.waitpid(pid, os.WNOHANG)
+            except (OSError, ChildProcessError):
+                pass
+
     def reap(self):
         ours = {process.pid for process in self.daemons.values()}
         for process in self.daemons.values():

@@ -100,7 +100,7 @@ def own_directory(request):
     path = proc.make_directory(os.path.join(request.config.pgaf_directory, name))
     request.node.pgaf_directory = path
     yield path
-    left = proc.sweep()
+    left = proc.sweep(path)
     failed = getattr(request.node, "pgaf_failed", False)
     if not failed and not request.config.getoption("--keep"):
         shutil.rmtree(path, ignore_errors=True)
@@ -119,7 +119,7 @@ def net(directory):
     network = Net(directory)
     yield network
     network.heal()
-    proc.sweep()
+    proc.sweep(directory)
     network.close()
 
 

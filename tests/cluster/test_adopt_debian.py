@@ -31,9 +31,7 @@ def test_adopt_a_standalone_cluster(cluster, running):
                          "127.0.0.1", free_port())
     old.create()
     old.start()
-    old.sql("SET synchronous_commit = local;"
-            "CREATE TABLE precious AS SELECT generate_series(1, 1000) AS i;"
-            "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()")
+    old.sql("CREATE TABLE precious AS SELECT generate_series(1, 1000) AS i")
     identifier = old.sql("SELECT system_identifier FROM pg_control_system()")
     if not running:
         old.daemon.stop()
@@ -52,7 +50,7 @@ def debian_cluster():
     port = free_port()
     proc.run(["pg_createcluster", version, CLUSTER, "-p", str(port)], timeout=60)
     yield version, port
-    proc.sweep()
+    proc.sweep(f"/var/lib/postgresql/{version}/{CLUSTER}")
     proc.run(["pg_dropcluster", "--stop", version, CLUSTER], timeout=60)
     shutil.rmtree(f"/var/lib/postgresql/{version}/{CLUSTER}.pgaf", ignore_errors=True)
 
@@ -77,5 +75,3 @@ def test_adopt_debian(debian_cluster, cluster):
     assert node.value("SHOW config_file") == f"{etc}/postgresql.conf"
     with open(f"{etc}/pg_hba.conf", encoding="utf-8") as f:
         assert "pgaf_replicator" in f.read()
-    # Away from /var/lib before the sweep, so that Debian's tools can drop the rest.
-    cluster.close()

@@ -15,7 +15,7 @@ def test_from_nothing_and_again(cluster, figures, bound):
     writer.stop()
     codes = cluster.stop()
     assert set(codes.values()) == {0}, codes
-    assert not proc.sweep()
+    assert not proc.sweep(cluster.directory)
 
     t = time.monotonic()
     cluster.start_monitor()
@@ -50,7 +50,7 @@ def test_all_stopped_at_once(cluster, bound):
         daemon.send(signal.SIGTERM)
     codes = {d.name: d.wait(bound(9) + 3) for d in cluster.daemons()}
     assert set(codes.values()) == {0}, codes
-    assert not proc.sweep()
+    assert not proc.sweep(cluster.directory)
     cluster.start_monitor()
     for node in cluster.nodes:
         node.start()

@@ -48,9 +48,9 @@ class Instance:
             f.write(f"listen_addresses='{self.address}'\nport={self.port}\n"
                     f"unix_socket_directories='{self.home}'\nshared_buffers=16MB\n{text}")
 
-    def create(self):
+    def create(self, settings=""):
         self.tool(f"{bindir()}/initdb", "-D", self.pgdata, "-A", "peer", "-k")
-        self.configure("synchronous_standby_names='b'\n")
+        self.configure(settings)
         with open(os.path.join(self.pgdata, "pg_hba.conf"), "w", encoding="ascii") as f:
             f.write(HBA)
 
@@ -93,7 +93,7 @@ def make_pair(directory, places):
     """Start primary `a` and synchronous standby `b`; `places` are (address, port, wrap)."""
     a = Instance(directory, "a", *places[0])
     b = Instance(directory, "b", *places[1])
-    a.create()
+    a.create("synchronous_standby_names='b'\n")
     a.start()
     a.sql("SET synchronous_commit=local;"
           f"CREATE ROLE app LOGIN REPLICATION SUPERUSER PASSWORD '{PASSWORD}'")

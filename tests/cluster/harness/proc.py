@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 PR_SET_CHILD_SUBREAPER = 36
 
-_popen_pids = set()		# children that a Popen object waits for itself
+_popen_pids = set()		# children that a Popen object waits for by itself
 
 
 class Timeout(AssertionError):
@@ -28,6 +28,7 @@ def wait_for(condition, deadline, message, interval=0.01):
     """
     end = time.monotonic() + deadline
     while True:
+        reap_orphans()
         value = condition()
         if value:
             return value
@@ -41,11 +42,14 @@ def become_subreaper():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
-    signal.signal(signal.SIGCHLD, lambda *_: reap_orphans())
 
 
 def reap_orphans():
-    """Collect dead children that were left to us; those of Popen objects are theirs."""
+    """Collect dead children that were left to us, as the init of a machine would at once.
+
+    Called wherever the run waits for anything. Not by a handler of SIGCHLD: that could take an
+    exit code away from a Popen object that is just being made.
+    """
     for pid in children(os.getpid()):
         if pid in _popen_pids:
             continue
@@ -216,11 +220,9 @@ class Daemon:
 
     def wait(self, deadline):
         """Wait for the end of the program; returns its exit code (-N: by signal N)."""
-        try:
-            code = self.popen.wait(deadline)
-        except subprocess.TimeoutExpired:
-            raise Timeout(f"not within {deadline:g} s: {self.name} (pid {self.popen.pid}) "
-                          f"ends; the log is {self.log}") from None
+        wait_for(lambda: self.popen.poll() is not None, deadline,
+                 f"{self.name} (pid {self.popen.pid}) ends; the log is {self.log}", 0.005)
+        code = self.popen.returncode
         _popen_pids.discard(self.popen.pid)
         return code
 
@@ -248,28 +250,63 @@ class Daemon:
         return "\n".join(self.log_text().splitlines()[-lines:])
 
 
-def sweep(deadline=5):
+def belongs(pid, directory):
+    """True if a process was started for, or works in, a directory."""
+    try:
+        cwd = os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        cwd = ""
+    return f"{cwd}/".startswith(f"{directory}/") or directory in command_line(pid)
+
+
+def ours(directory=None):
+    """Living processes below the test run; of one directory, with all that they started."""
+    found = {pid for pid in descendants(os.getpid()) if alive(pid)}
+    if directory:
+        found = {pid for pid in found if belongs(pid, directory)}
+        found |= {d for pid in found for d in descendants(pid) if alive(d)}
+    return found
+
+
+def sweep(directory=None, deadline=5):
     """End every process below the test run; returns what was still there, as text."""
-    left = [(pid, command_line(pid)) for pid in descendants(os.getpid()) if alive(pid)]
-    kill_all([pid for pid, _ in left], signal.SIGCONT)
-    kill_all([pid for pid, _ in left])
+    left = [f"{pid}: {command_line(pid)}" for pid in ours(directory)]
     end = time.monotonic() + deadline
-    while any(alive(pid) for pid, _ in left) and time.monotonic() < end:
-        # A process killed above may have forked just before.
-        kill_all(descendants(os.getpid()))
+    while time.monotonic() < end:
+        pids = ours(directory)
+        if not pids:
+            break
+        kill_all(pids)
         time.sleep(0.02)
     reap_orphans()
-    return [f"{pid}: {text}" for pid, text in left]
+    return left
 
 
 def run(argv, timeout=30, check=True, env=None, wrap=(), user=None, stdin=None):
     """Run a short program to its end; stdout and stderr as text."""
     full_env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     full_env.update(env or {})
-    done = subprocess.run([*wrap, *argv], capture_output=True, text=True, timeout=timeout,
-                          check=False, env=full_env, user=user, input=stdin, cwd="/",
-                          stdin=None if stdin is not None else subprocess.DEVNULL)
-    if check and done.returncode != 0:
-        raise AssertionError(f"{' '.join(argv)}: exit {done.returncode}\n"
-                             f"{done.stdout}{done.stderr}")
-    return done
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*wrap, *argv], stdout=pipe, stderr=pipe, text=True, env=full_env,
+                          user=user, cwd="/",
+                          stdin=subprocess.DEVNULL if stdin is None else pipe) as popen:
+        _popen_pids.add(popen.pid)
+        out, err = _communicate(popen, stdin, timeout)
+    _popen_pids.discard(popen.pid)
+    if check and popen.returncode != 0:
+        raise AssertionError(f"{' '.join(argv)}: exit {popen.returncode}\n{out}{err}")
+    return subprocess.CompletedProcess(argv, popen.returncode, out, err)
+
+
+def _communicate(popen, stdin, timeout):
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return popen.communicate(stdin, timeout=0.05)
+        except subprocess.TimeoutExpired:
+            reap_orphans()
+            if time.monotonic() > end:
+                popen.kill()
+                popen.communicate()
+                raise Timeout(f"not within {timeout:g} s: {' '.join(popen.args)} "
+                              "ends") from None

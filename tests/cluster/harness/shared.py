@@ -53,7 +53,7 @@ class Shared:
     def close(self):
         if self.cluster:
             self.cluster.close()
-            proc.sweep()
+            proc.sweep(self.cluster.directory)
         if self.cluster and self.net:
             self.net.close()
         self.cluster = None

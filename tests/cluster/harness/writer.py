@@ -186,9 +186,8 @@ class Worker:
                 elif session.state == CONNECTING and t - session.born > w.connect_limit:
                     session.close()
             self.scouts[name] = group = [s for s in group if s.state != CLOSED]
-            idle = any(s.state == IDLE for s in group)
-            pause = w.overlap if group else w.retry
-            if not idle and len(group) < w.most and t - self.last_start[name] >= pause:
+            fresh = any(s.state == IDLE or t - s.since < w.overlap for s in group)
+            if not fresh and len(group) < w.most and t - self.last_start[name] >= w.retry:
                 self.last_start[name] = t
                 group.append(Session(self, target))
 
