@@ -205,8 +205,8 @@ files_read_secret(const char *path, char *to, size_t room, struct pgaf_error *er
 		length--;
 	if (length >= room) {
 		explicit_bzero(to, room);
-		return error_set(error, PGAF_ECONFIG,
-		                 "the secret in %s is longer than %zu bytes", path, room - 1);
+		return error_set(error, PGAF_ECONFIG, "the secret in %s is longer than %zu bytes",
+		                 path, room - 1);
 	}
 	to[length] = '\0';
 	return check_secret(path, to, length, error);

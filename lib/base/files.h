@@ -2,7 +2,7 @@
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
 
-/* Small files that must survive a crash, secrets, directories, locks. Blocking: not for the loop. */
+/* Small files that must survive a crash, secrets, directories, locks. These calls block. */
 
 #include <sys/types.h>
 
@@ -35,7 +35,7 @@ struct files_owner {
 	uid_t user;
 	gid_t group;
 };
-#define FILES_OWNER_SELF ((struct files_owner){ (uid_t)-1, (gid_t)-1 })
+#define FILES_OWNER_SELF ((struct files_owner){(uid_t)-1, (gid_t)-1})
 int files_make_directories(const char *path, mode_t mode, struct files_owner owner,
                            struct pgaf_error *error);
 

@@ -44,7 +44,7 @@ log_at(const struct logger *logger, enum pgaf_log_level level, const char *event
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	emit(logger, &(struct pgaf_log){ .level = level, .event = event, .text = text });
+	emit(logger, &(struct pgaf_log){.level = level, .event = event, .text = text});
 }
 
 void
@@ -53,7 +53,7 @@ log_rule(const struct logger *logger, enum pgaf_log_level level, const char *eve
 {
 	if (is_wanted(logger, level))
 		emit(logger, &(struct pgaf_log){
-		                     .level = level, .event = event, .text = text, .rule = rule });
+				     .level = level, .event = event, .text = text, .rule = rule});
 }
 
 /* ---- rendering ---------------------------------------------------------------------------- */
@@ -62,11 +62,16 @@ static const char *
 level_word(enum pgaf_log_level level)
 {
 	switch (level) {
-	case PGAF_LOG_ERROR: return "error";
-	case PGAF_LOG_WARNING: return "warning";
-	case PGAF_LOG_INFO: return "info";
-	case PGAF_LOG_DEBUG: return "debug";
-	case PGAF_LOG_TRACE: return "trace";
+	case PGAF_LOG_ERROR:
+		return "error";
+	case PGAF_LOG_WARNING:
+		return "warning";
+	case PGAF_LOG_INFO:
+		return "info";
+	case PGAF_LOG_DEBUG:
+		return "debug";
+	case PGAF_LOG_TRACE:
+		return "trace";
 	}
 	return "info";
 }
@@ -76,11 +81,16 @@ static const char *
 level_column(enum pgaf_log_level level)
 {
 	switch (level) {
-	case PGAF_LOG_ERROR: return "ERROR";
-	case PGAF_LOG_WARNING: return "WARN ";
-	case PGAF_LOG_INFO: return "INFO ";
-	case PGAF_LOG_DEBUG: return "DEBUG";
-	case PGAF_LOG_TRACE: return "TRACE";
+	case PGAF_LOG_ERROR:
+		return "ERROR";
+	case PGAF_LOG_WARNING:
+		return "WARN ";
+	case PGAF_LOG_INFO:
+		return "INFO ";
+	case PGAF_LOG_DEBUG:
+		return "DEBUG";
+	case PGAF_LOG_TRACE:
+		return "TRACE";
 	}
 	return "INFO ";
 }

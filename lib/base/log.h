@@ -8,10 +8,10 @@
 
 struct logger {
 	pgaf_log_fn fn;
-	void       *ctx;
+	void *ctx;
 	enum pgaf_log_level level; /* records above it are dropped */
 	const char *formation;     /* borrowed; NULL = "" */
-	int         group_id;
+	int group_id;
 	pgaf_node_id node_id;
 	const char *node_name;
 };

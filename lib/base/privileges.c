@@ -18,7 +18,7 @@
 static void
 fill(struct account *account, const struct passwd *entry)
 {
-	*account = (struct account){ .user = entry->pw_uid, .group = entry->pw_gid };
+	*account = (struct account){.user = entry->pw_uid, .group = entry->pw_gid};
 	text_copy(account->name, sizeof(account->name), entry->pw_name);
 	text_copy(account->home, sizeof(account->home), entry->pw_dir);
 }
@@ -59,7 +59,7 @@ privileges_self(struct account *account, struct pgaf_error *error)
 	if (failed != 0 && failed != ENOENT)
 		return sys_error(error, failed, "look up the user %u", (unsigned)geteuid());
 	struct text name;
-	*account = (struct account){ .user = geteuid(), .group = getegid(), .home = "/" };
+	*account = (struct account){.user = geteuid(), .group = getegid(), .home = "/"};
 	text_init(&name, account->name, sizeof(account->name));
 	text_addf(&name, "%u", (unsigned)geteuid());
 	return 0;
@@ -88,8 +88,8 @@ change(const struct account *account, struct pgaf_error *error)
 	/* Asked of the kernel, since a call that did nothing would go unnoticed. */
 	if (!is_only(account->user) || setuid(0) == 0 || geteuid() != account->user ||
 	    getegid() != account->group)
-		return error_set(error, PGAF_EREFUSED,
-		                 "became %s, but could become root again", account->name);
+		return error_set(error, PGAF_EREFUSED, "became %s, but could become root again",
+		                 account->name);
 	return 0;
 }
 

@@ -9,8 +9,8 @@
 #include <pgaf/error.h>
 
 struct account {
-	char  name[PGAF_NAME_MAX];
-	char  home[1024];
+	char name[PGAF_NAME_MAX];
+	char home[1024];
 	uid_t user;
 	gid_t group;
 };

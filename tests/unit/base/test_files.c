@@ -32,7 +32,7 @@ inside(const char *name)
 static void
 start(void)
 {
-	error = (struct pgaf_error){ 0 };
+	error = (struct pgaf_error){0};
 	text_copy(folder, sizeof(folder), "/tmp/pgaf-files-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 }
@@ -176,21 +176,19 @@ END_TEST
 START_TEST(test_directories_are_made_with_those_above)
 {
 	umask(077);
-	ck_assert_int_eq(
-	        files_make_directories(inside("a/b/c"), 0700, FILES_OWNER_SELF, &error), 0);
+	ck_assert_int_eq(files_make_directories(inside("a/b/c"), 0700, FILES_OWNER_SELF, &error),
+	                 0);
 	ck_assert_int_eq(mode_of(path), 0700);
 	ck_assert_int_eq(mode_of(inside("a")), 0755);
-	ck_assert_int_eq(
-	        files_make_directories(inside("a/b/c/"), 0750, FILES_OWNER_SELF, &error), 0);
+	ck_assert_int_eq(files_make_directories(inside("a/b/c/"), 0750, FILES_OWNER_SELF, &error),
+	                 0);
 	ck_assert_int_eq(mode_of(path), 0700);
 	ck_assert_int_eq(files_write(inside("a/b/f"), "", 0, 0600, &error), 0);
-	ck_assert_int_eq(
-	        files_make_directories(inside("a/b/f"), 0700, FILES_OWNER_SELF, &error),
-	        PGAF_ESYS);
+	ck_assert_int_eq(files_make_directories(inside("a/b/f"), 0700, FILES_OWNER_SELF, &error),
+	                 PGAF_ESYS);
 	expect_text("make the directory DIR/a/b/f: Not a directory");
-	ck_assert_int_eq(
-	        files_make_directories(inside("a/b/f/g"), 0700, FILES_OWNER_SELF, &error),
-	        PGAF_ESYS);
+	ck_assert_int_eq(files_make_directories(inside("a/b/f/g"), 0700, FILES_OWNER_SELF, &error),
+	                 PGAF_ESYS);
 	expect_text("make the directory DIR/a/b/f/g: Not a directory");
 
 	unlink(inside("a/b/f"));

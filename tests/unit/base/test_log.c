@@ -10,7 +10,7 @@
 #include "base/pure/text.h"
 
 struct heard {
-	int  count;
+	int count;
 	char line[8192];
 };
 
@@ -29,13 +29,13 @@ hear(void *ctx, const struct pgaf_log *record)
 static struct logger
 logger_for(struct heard *heard)
 {
-	return (struct logger){ .fn = hear,
-		                .ctx = heard,
-		                .level = PGAF_LOG_INFO,
-		                .formation = "default",
-		                .group_id = 3,
-		                .node_id = 7,
-		                .node_name = "node7" };
+	return (struct logger){.fn = hear,
+	                       .ctx = heard,
+	                       .level = PGAF_LOG_INFO,
+	                       .formation = "default",
+	                       .group_id = 3,
+	                       .node_id = 7,
+	                       .node_name = "node7"};
 }
 
 /* The line without its time, whose form is looked at here. */
@@ -55,7 +55,7 @@ after_time(const char *line)
 
 START_TEST(test_text_names_place_and_rule)
 {
-	struct heard heard = { 0 };
+	struct heard heard = {0};
 	struct logger logger = logger_for(&heard);
 
 	format = LOG_TEXT;
@@ -79,7 +79,7 @@ END_TEST
 
 START_TEST(test_levels_above_the_wanted_are_dropped)
 {
-	struct heard heard = { 0 };
+	struct heard heard = {0};
 	struct logger logger = logger_for(&heard);
 
 	log_at(&logger, PGAF_LOG_DEBUG, "detail", "x");
@@ -96,7 +96,7 @@ END_TEST
 
 START_TEST(test_json_is_one_object_of_typed_fields)
 {
-	struct heard heard = { 0 };
+	struct heard heard = {0};
 	struct logger logger = logger_for(&heard);
 	json_error_t error;
 
@@ -120,8 +120,8 @@ END_TEST
 
 START_TEST(test_json_survives_what_is_no_text)
 {
-	struct heard heard = { 0 };
-	struct logger logger = { .fn = hear, .ctx = &heard, .level = PGAF_LOG_INFO };
+	struct heard heard = {0};
+	struct logger logger = {.fn = hear, .ctx = &heard, .level = PGAF_LOG_INFO};
 	json_error_t error;
 
 	format = LOG_JSON;
