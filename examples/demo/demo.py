@@ -2,7 +2,6 @@
 """The story that examples/demo.sh tells; see there. Times are as the writer saw them."""
 import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -76,18 +75,18 @@ class Demo:
         self.world.own(self.world.path(name))
 
     def launch(self, name, argv):
-        self.say("$ " + shown(argv).replace(self.world.directory, "…") + " &")
+        text = shown(argv).replace(self.world.directory, "…")
+        self.say("$ " + text.replace(" --", " \\\n" + 15 * " " + "--", 1) + " &")
         self.world.start(name, argv)
 
     def start_haproxy(self):
-        """The configuration is printed by pgaf-ctl; only the listeners get ports of their own."""
-        text = self.ctl("haproxy", "config").stdout
-        ports = iter(("rw", "ro", "stats"))
-        text = re.sub(r"(?m)^(\s*bind\s+)\S+",
-                      lambda m: f"{m.group(1)}127.0.0.1:{self.ports[next(ports)]}", text)
+        argv = ["haproxy", "config"]
+        for option, name in (("--read-write-port", "rw"), ("--read-only-port", "ro"),
+                             ("--stats-port", "stats")):
+            argv += [option, str(self.ports[name])]
+        self.say(f"$ pgaf-ctl {' '.join(argv)} >haproxy.cfg")
         with open(self.world.path("haproxy.cfg"), "w", encoding="utf-8") as f:
-            f.write(text)
-        self.say("$ pgaf-ctl haproxy config >haproxy.cfg")
+            f.write(self.ctl(*argv).stdout)
         self.launch("haproxy", ["/usr/sbin/haproxy", "-db", "-f", self.world.path("haproxy.cfg")])
 
     def sql_as_superuser(self, node, text):
@@ -255,6 +254,7 @@ class Demo:
             self.play()
             if not self.are(node1="secondary", node2="primary"):
                 raise Failed("at the end it is not primary + secondary")
+            print("\n$ pgaf-ctl show state\n" + self.ctl("show", "state").stdout, end="")
             lost = self.table()
         finally:
             self.following = False

@@ -44,11 +44,10 @@ def free_ports(count):
 
 
 def shown(argv):
-    """A command line as one would type it, shortened to fit."""
+    """A command line as one would type it."""
     words = [os.path.basename(argv[0]), *argv[1:]]
-    text = " ".join(word if re.fullmatch(r"[\w@%+=:,./?&-]+", word) else f"'{word}'"
+    return " ".join(word if re.fullmatch(r"[\w@%+=:,./?&-]+", word) else f"'{word}'"
                     for word in words)
-    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def command(argv, check=True, user=None, timeout=70):

@@ -111,7 +111,8 @@ def test_out_of_range_in_the_environment(ready):
 
 
 @pytest.mark.parametrize("what,value,word", [
-    ("silence_limit", "100ms", "probe_interval"),
+    ("silence_limit", "600ms", "probe_interval"),
+    ("silence_limit", "100ms", "silence_limit"),
     ("silence_limit", "1h", "silence_limit"),
     ("probe_interval", "1ms", "probe_interval"),
     ("number-sync-standbys", "-1", "number-sync-standbys"),

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness import plain, proc, writes
-from harness.haproxy import HAProxy
+from harness.haproxy import HAProxy, Ports
 from harness.ports import free_port
 
 HAPROXY = """
@@ -21,19 +21,20 @@ global
 defaults
 	mode tcp
 	timeout connect 1s
+	retries 0
 	timeout client 10m
 	timeout server 10m
 listen read-write
-	bind *:5000
+	bind 127.0.0.1:{ports.read_write}
 	option httpchk OPTIONS /primary
 	default-server inter 50ms fall 1 rise 1 on-marked-down shutdown-sessions
 	server a 127.0.0.1:{a.port} check port {health_a}
 	server b 127.0.0.1:{b.port} check port {health_b}
 listen read-only
-	bind *:5001
+	bind 127.0.0.1:{ports.read_only}
 	server b 127.0.0.1:{b.port}
 listen stats
-	bind *:7000
+	bind 127.0.0.1:{ports.stats}
 	mode http
 	stats uri /
 """
@@ -128,12 +129,11 @@ def test_haproxy_floor(directory, local_pair, health, figures, bound):
     a, b = local_pair
     a.sql(writes.CREATE)
     health[0].primary = True
-    text = HAPROXY.format(a=a, b=b, health_a=health[0].server_port,
+    ports = Ports()
+    text = HAPROXY.format(a=a, b=b, ports=ports, health_a=health[0].server_port,
                           health_b=health[1].server_port)
-    proxy = HAProxy(directory, text).start()
-    address, port = proxy.read_write
-    target = a.conninfo().replace(f"port={a.port}", f"port={port}")
-    assert address == "127.0.0.1" and target != a.conninfo()
+    proxy = HAProxy(directory, text, ports).start()
+    target = a.conninfo().replace(f"port={a.port}", f"port={ports.read_write}")
     writer = writes.Writer("proxied", [("haproxy", target)], directory).start()
     writer.wait_acks(100, 10)
     t = plain.crash(a)

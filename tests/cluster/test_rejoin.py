@@ -17,6 +17,8 @@ def diverge(cluster, writer):
     proc.wait_for(lambda: old.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"),
                   5, "a commit waits for the standby")
     t = old.kill()
+    # It ends before it reads what the kernel still holds for it.
+    proc.send(receiver, signal.SIGTERM)
     proc.send(receiver, signal.SIGCONT)
     writer.wait_ack(t, 20, target=new.name)
     cluster.wait_reported(20, **{new.name: "wait_primary"})

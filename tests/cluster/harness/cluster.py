@@ -8,7 +8,7 @@ import time
 import psycopg2
 
 from . import proc, writes
-from .haproxy import HAProxy
+from .haproxy import HAProxy, Ports
 from .node import Node
 from .ports import free_port
 
@@ -148,8 +148,9 @@ class Cluster:
 
     def start_haproxy(self):
         host = self.add_host("lb")
-        printed = self.ctl("haproxy", "config").stdout
-        self.haproxy = HAProxy(self.directory, printed, host).start()
+        ports = Ports(host)
+        printed = self.ctl("haproxy", "config", *ports.options()).stdout
+        self.haproxy = HAProxy(self.directory, printed, ports, host).start()
         return self.haproxy
 
     def create_table(self):

@@ -1,58 +1,34 @@
 # SPDX-License-Identifier: PostgreSQL
-"""A real HAProxy with the configuration that `pgaf-ctl haproxy config` prints."""
+"""A real HAProxy with the configuration that `pgaf-ctl haproxy config` prints, unchanged."""
 import os
-import re
 
 from . import proc
 from .ports import free_port
 
-SECTION = re.compile(r"^\s*(listen|frontend|backend|global|defaults)\b\s*(\S*)")
-BIND = re.compile(r"^(\s*bind\s+)(\S*?):(\d+)(.*)$")
-KINDS = (("stat", "stats"), ("only", "read_only"), ("replica", "read_only"),
-         ("_ro", "read_only"), ("write", "read_write"), ("primary", "read_write"))
+DEFAULT_PORTS = (5000, 5001, 7000)
 
 
-def kind_of(section):
-    for word, kind in KINDS:
-        if word in section:
-            return kind
-    return None
+class Ports:
+    """Where it listens: the defaults on a host of its own, else free ports of 127.0.0.1."""
 
+    def __init__(self, host=None):
+        found = DEFAULT_PORTS if host else [free_port() for _ in DEFAULT_PORTS]
+        self.read_write, self.read_only, self.stats = found
 
-def place_listeners(text, address, port_of):
-    """Move every listener to `address` and port_of(port); (new text, {kind: port})."""
-    lines, ports, section = [], {}, ""
-    for line in text.splitlines():
-        head = SECTION.match(line)
-        if head:
-            section = head.group(2)
-        bind = BIND.match(line)
-        if bind:
-            port = port_of(int(bind.group(3)))
-            kind = kind_of(section)
-            assert kind, f"which listener is this? {section}: {line}"
-            ports.setdefault(kind, port)
-            line = f"{bind.group(1)}{address}:{port}{bind.group(4)}"
-        lines.append(line)
-    return "\n".join(lines) + "\n", ports
+    def options(self):
+        return ("--read-write-port", str(self.read_write), "--read-only-port",
+                str(self.read_only), "--stats-port", str(self.stats))
 
 
 class HAProxy:
-    """Listens on a host of its own, or on free ports of 127.0.0.1."""
-
-    def __init__(self, directory, printed, host=None):
-        self.host = host
-        self.address = host.address if host else "127.0.0.1"
-        if host:
-            text, ports = place_listeners(printed, "0.0.0.0", lambda port: port)
-        else:
-            text, ports = place_listeners(printed, self.address, lambda _: free_port())
+    def __init__(self, directory, text, ports, host=None):
+        address = host.address if host else "127.0.0.1"
+        self.read_write = (address, ports.read_write)
+        self.read_only = (address, ports.read_only)
+        self.stats = (address, ports.stats)
         self.config = os.path.join(directory, "haproxy.cfg")
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text)
-        self.read_write = (self.address, ports["read_write"])
-        self.read_only = (self.address, ports.get("read_only"))
-        self.stats = (self.address, ports.get("stats"))
         self.daemon = proc.Daemon("haproxy", ["/usr/sbin/haproxy", "-db", "-f", self.config],
                                   os.path.join(directory, "haproxy.log"),
                                   wrap=host.wrap() if host else ())

@@ -72,6 +72,7 @@ class Net:
         self.dropped = set()
         self.switch = f"{self.tag}-sw"
         sweep_stale()
+        proc.make_directory("/run/postgresql", mode=0o2775)
         sh("ip", "netns", "add", self.switch)
         sh("ip", "-n", self.switch, "link", "add", "br0", "type", "bridge")
         sh("ip", "-n", self.switch, "link", "set", "br0", "up")
