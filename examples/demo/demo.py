@@ -282,6 +282,9 @@ def main():
         print(f"FAILED: {failure}", *world.log_tails(), sep="\n", flush=True)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
+    except BrokenPipeError:
+        # Nobody reads any more; still end everything.
+        sys.stdout = open(os.devnull, "w", encoding="ascii")
     finally:
         world.close(keep=code != 0 or "--keep" in sys.argv[1:])
     return code
