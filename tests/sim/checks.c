@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What must hold, as named checks. A commit is a position in a history, so
+ * "present on a later primary" is a question to the tree of histories, and the
+ * furthest commit of a branch speaks for all before it.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/pure/lsn.h"
+#include "base/pure/text.h"
+#include "sim.h"
+
+void
+violation(struct sim *sim, const char *check, const char *format, ...)
+{
+	va_list args;
+
+	if (sim->failed)
+		return;
+	sim->failed = true;
+	text_copy(sim->failed_check, sizeof sim->failed_check, check);
+	va_start(args, format);
+	vsnprintf(sim->failed_text, sizeof sim->failed_text, format, args);
+	va_end(args);
+	TRACE(sim, "check", "%s violated: %s", check, sim->failed_text);
+}
+
+/* Whether acknowledgements of this node count under DUR: its term's versions bar asynchronous. */
+bool
+check_counts(const struct sim *sim, pgaf_node_id node)
+{
+	const struct group *group  = &sim->store.truth.group;
+	bool                within = false;
+	bool                former = group->promotion.node != 0 && node == group->promotion.from;
+
+	if (node != group->primary && !former)
+		return false;
+	for (uint32_t i = 0; i < group->possible_count; i++) {
+		const struct sync_set *set = &group->possible[i];
+
+		if (group->promotion.node != 0 &&
+		    former == (set->version >= sim->store.promote_version))
+			continue;
+		if (sync_set_is_async(set))
+			return false;
+		within = true;
+	}
+	return within;
+}
+
+void
+check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted)
+{
+	struct branch *branch = &sim->branches[at.branch];
+
+	for (uint32_t later = at.branch + 1; later <= sim->branch_count; later++) {
+		const struct branch *other = &sim->branches[later];
+		char                 text[LSN_TEXT_MAX];
+
+		if (other->acked == 0 ||
+		    wal_contains(sim, (struct position){ .branch = later, .lsn = other->acked }, at))
+			continue;
+		violation(sim, "ONE",
+		          "%s acknowledged %s on timeline %u, %lld ms after %s had on timeline %u",
+		          host_name(node), lsn_format(at.lsn, text), branch->number,
+		          (long long)((sim->now - other->acked_at) / PGAF_MSEC(1)),
+		          host_name(other->writer), other->number);
+	}
+	if (branch->acked == 0)
+		TRACE(sim, host_name(node), "clients > first commit acknowledged on timeline %u%s",
+		      branch->number, counted ? "" : ", not counted under DUR");
+	if (at.lsn > branch->acked)
+		branch->acked = at.lsn;
+	branch->acked_at = sim->now;
+	if (counted && at.lsn > branch->counted)
+		branch->counted = at.lsn;
+}
+
+static void
+check_holds_all(struct sim *sim, pgaf_node_id node, const char *check, const char *when)
+{
+	struct position end = pg_end(&sim->pg[node]);
+
+	for (uint32_t branch = 1; branch <= sim->branch_count; branch++) {
+		const struct branch *other = &sim->branches[branch];
+		struct position      last  = { .branch = branch, .lsn = other->counted };
+		char                 text[2][LSN_TEXT_MAX];
+
+		if (other->counted == 0 || wal_contains(sim, end, last))
+			continue;
+		violation(sim, check,
+		          "%s %s with timeline %u up to %s, but %s acknowledged %s on timeline %u",
+		          host_name(node), when, sim->branches[end.branch].number,
+		          lsn_format(end.lsn, text[0]), host_name(other->writer),
+		          lsn_format(other->counted, text[1]), other->number);
+	}
+}
+
+void
+check_promotion(struct sim *sim, pgaf_node_id node)
+{
+	check_holds_all(sim, node, "SAFE-PROMOTE", "is promoted");
+}
+
+void
+check_opened(struct sim *sim, pgaf_node_id node)
+{
+	/* A former primary that came back may be behind; it must not acknowledge, which ONE sees. */
+	if (sim->store.truth.group.primary == node)
+		check_holds_all(sim, node, "DUR", "accepts clients");
+}
+
+void
+check_branch(struct sim *sim, uint32_t branch)
+{
+	const struct branch *own = &sim->branches[branch];
+
+	for (uint32_t other = 1; other < branch; other++)
+		if (sim->branches[other].number == own->number)
+			violation(sim, "TIMELINE", "%s and %s both wrote a timeline %u",
+			          host_name(sim->branches[other].writer), host_name(own->writer),
+			          own->number);
+}
+
+static bool
+node_is_good(const struct sim *sim, const struct node *node, char *why, size_t room)
+{
+	const struct group *group   = &sim->store.truth.group;
+	const struct pg    *pg      = &sim->pg[node->id];
+	bool                primary = node->id == group->primary;
+	enum pgaf_state     wanted  = !primary                      ? PGAF_STATE_SECONDARY
+	                              : sim->store.truth.count > 1 ? PGAF_STATE_PRIMARY
+	                                                           : PGAF_STATE_SINGLE;
+	enum pg_status      status  = primary ? PG_PRIMARY : PG_STANDBY;
+
+	if (node->goal.state == wanted && node->report.state == wanted && pg->status == status &&
+	    sim->keep[node->id].proc.alive)
+		return true;
+	snprintf(why, room, "%s reports %s, its goal is %s (epoch %llu, rule %u), its Postgres is %s",
+	         host_name(node->id), pgaf_state_name(node->report.state),
+	         pgaf_state_name(node->goal.state), (unsigned long long)node->goal.epoch,
+	         node->goal.rule, pg_status_name(pg->status));
+	return false;
+}
+
+bool
+check_is_good(const struct sim *sim, char *why, size_t room)
+{
+	const struct snapshot *snap = &sim->store.truth;
+
+	if (snap->count < sim->nodes || snap->group.primary == 0) {
+		snprintf(why, room, "%u nodes are registered, the primary is node %u", snap->count,
+		         snap->group.primary);
+		return false;
+	}
+	for (uint32_t i = 0; i < snap->count; i++)
+		if (!node_is_good(sim, &snap->nodes[i], why, room))
+			return false;
+	if (snap->group.promotion.node == 0 && snap->group.handover.to == 0 &&
+	    snap->group.possible_count == 1 && snap->group.request.kind == REQUEST_NONE)
+		return true;
+	snprintf(why, room, "a promotion, a handover, a request or a version of the set is open");
+	return false;
+}
+
+void
+check_end(struct sim *sim)
+{
+	pgaf_node_id primary = sim->store.truth.group.primary;
+
+	check_holds_all(sim, primary, "DUR", "is the primary at the end");
+	for (pgaf_node_id node = 1; node <= sim->nodes; node++) {
+		const struct pg *pg = &sim->pg[node];
+
+		if (node != primary && !wal_contains(sim, pg_end(&sim->pg[primary]), pg_end(pg)))
+			violation(sim, "TIMELINE", "%s follows %s, but their histories differ",
+			          host_name(node), host_name(primary));
+	}
+}

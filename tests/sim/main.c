@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * pgaf-sim: runs seeds one after another, prints the first violation with the
+ * tail of its trace, and ends with one line of counts.
+ */
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim.h"
+
+#define TAIL 150
+
+struct options {
+	uint64_t first, last;
+	uint32_t nodes;
+	bool     trace;
+	bool     kinds;
+	enum brk brk;
+};
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--break RULE|list]\n", to);
+}
+
+static bool
+parse_seeds(const char *text, struct options *options)
+{
+	char *end;
+
+	options->first = strtoull(text, &end, 10);
+	options->last  = options->first;
+	if (end == text)
+		return false;
+	if (strncmp(end, "..", 2) == 0) {
+		text          = end + 2;
+		options->last = strtoull(text, &end, 10);
+	}
+	return *end == '\0' && end != text && options->first <= options->last;
+}
+
+static void
+list_breaks(void)
+{
+	for (int i = 1; i < BREAK_COUNT; i++)
+		printf("%-10s %-13s %s\n", break_word((enum brk)i), break_check((enum brk)i),
+		       break_doc((enum brk)i));
+}
+
+static bool
+parse(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
+		{ "trace", no_argument, NULL, 't' },       { "break", required_argument, NULL, 'b' },
+		{ "kinds", no_argument, NULL, 'k' },       { "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	bool seeds = false;
+
+	for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
+		switch (c) {
+		case 's': seeds = parse_seeds(optarg, options); break;
+		case 'n': options->nodes = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 't': options->trace = true; break;
+		case 'k': options->kinds = true; break;
+		case 'b':
+			if (strcmp(optarg, "list") == 0) {
+				list_breaks();
+				exit(0);
+			}
+			if (!break_find(optarg, &options->brk))
+				return false;
+			break;
+		case 'h': usage(stdout); exit(0);
+		default: return false;
+		}
+	}
+	return seeds && options->nodes >= 1 && options->nodes <= PGAF_NODES_MAX && optind == argc;
+}
+
+static void
+add(struct counts *sum, const struct counts *one)
+{
+	sum->seeds += one->seeds;
+	sum->failovers += one->failovers;
+	sum->switchovers += one->switchovers;
+	sum->crashes += one->crashes;
+	sum->partitions += one->partitions;
+	sum->acknowledged += one->acknowledged;
+	sum->with_failover += one->with_failover;
+	sum->with_second_fault += one->with_second_fault;
+	sum->second_faults += one->second_faults;
+	sum->promotions += one->promotions;
+	sum->events += one->events;
+	sum->virtual_time += one->virtual_time;
+	for (int i = 0; i < SIM_FAULT_COUNT; i++)
+		sum->by_kind[i] += one->by_kind[i];
+}
+
+/* The same seed again, this time with its trace. */
+static void
+tell_story(const struct options *options, uint64_t seed)
+{
+	struct sim *sim = sim_new(seed, options->nodes, options->brk);
+
+	sim->tracing = true;
+	sim_story(sim);
+	trace_tail(sim, TAIL);
+	printf("seed %llu, %lld ms: %s violated: %s\n", (unsigned long long)seed,
+	       (long long)((sim->now - SIM_EPOCH) / PGAF_MSEC(1)), sim->failed_check,
+	       sim->failed_text);
+	printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s%s\n", (unsigned long long)seed,
+	       options->nodes, options->brk ? " --break " : "",
+	       options->brk ? break_word(options->brk) : "");
+	sim_free(sim);
+}
+
+static bool
+run_seed(const struct options *options, uint64_t seed, struct counts *sum)
+{
+	struct sim *sim = sim_new(seed, options->nodes, options->brk);
+	bool        good;
+
+	sim->tracing         = options->trace;
+	sim->trace_to_stdout = options->trace;
+	good                 = sim_story(sim);
+	add(sum, &sim->counts);
+	if (!good && options->brk != BREAK_NONE)
+		printf("broken rule %s: caught by %s at seed %llu: %s\n", break_word(options->brk),
+		       sim->failed_check, (unsigned long long)seed, sim->failed_text);
+	sim_free(sim);
+	if (!good && !options->trace && options->brk == BREAK_NONE)
+		tell_story(options, seed);
+	return good;
+}
+
+static double
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static unsigned
+per_cent(uint64_t part, uint64_t whole)
+{
+	return whole ? (unsigned)(part * 100 / whole) : 0;
+}
+
+static void
+report_counts(const struct counts *sum, double seconds, bool good)
+{
+	printf("seeds=%llu failovers=%llu switchovers=%llu crashes=%llu partitions=%llu "
+	       "acknowledged=%llu second_faults=%llu with_failover=%u%% with_second_fault=%u%% "
+	       "speed=%.0fx violations=%d\n",
+	       (unsigned long long)sum->seeds, (unsigned long long)sum->failovers,
+	       (unsigned long long)sum->switchovers, (unsigned long long)sum->crashes,
+	       (unsigned long long)sum->partitions, (unsigned long long)sum->acknowledged,
+	       (unsigned long long)sum->second_faults, per_cent(sum->with_failover, sum->seeds),
+	       per_cent(sum->with_second_fault, sum->seeds),
+	       (double)sum->virtual_time / 1e9 / (seconds > 0 ? seconds : 1e-9), good ? 0 : 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .nodes = 2 };
+	struct counts  sum     = { 0 };
+	double         began   = seconds_now();
+	bool           good    = true;
+
+	if (!parse(argc, argv, &options)) {
+		usage(stderr);
+		return 2;
+	}
+	for (uint64_t seed = options.first; good && seed <= options.last; seed++)
+		good = run_seed(&options, seed, &sum);
+	for (int i = 0; options.kinds && i < SIM_FAULT_COUNT; i++)
+		printf("%8llu  %s\n", (unsigned long long)sum.by_kind[i], fault_text((enum fault)i));
+	report_counts(&sum, seconds_now() - began, good);
+	if (options.brk != BREAK_NONE)
+		return good ? 1 : 0;
+	return good ? 0 : 1;
+}

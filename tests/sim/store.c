@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The store on the monitor's host: one row of truth per group. Decisions and
+ * claims are durable and serial, reports are not durable until the next flush:
+ * a crash forgets any of those that came after it.
+ */
+
+#include <string.h>
+
+#include <pgaf/error.h>
+
+#include "base/pure/text.h"
+#include "sim.h"
+
+#define WALWRITER PGAF_MSEC(200)
+
+struct node *
+store_node(struct snapshot *snap, pgaf_node_id node)
+{
+	for (uint32_t i = 0; i < snap->count; i++)
+		if (snap->nodes[i].id == node)
+			return &snap->nodes[i];
+	return NULL;
+}
+
+pgaf_time
+store_flush_time(struct sim *sim)
+{
+	return rng_tailed(&sim->rng, PGAF_MSEC(2), PGAF_MSEC(150));
+}
+
+static void
+store_flush(struct sim *sim)
+{
+	if (sim->store.dirty)
+		sim->store.durable = sim->store.truth;
+	sim->store.dirty = false;
+}
+
+static void
+store_walwriter(struct sim *sim, struct event *event)
+{
+	(void)event;
+	store_flush(sim);
+}
+
+static void
+store_written(struct sim *sim, bool durable)
+{
+	struct simstore *store = &sim->store;
+
+	if (!store->dirty && !durable)
+		sim_after(sim, &store->proc,
+		          WALWRITER + (pgaf_time)rng_below(&sim->rng, (uint64_t)WALWRITER),
+		          store_walwriter);
+	store->dirty = true;
+	if (durable)
+		store_flush(sim);
+}
+
+void
+store_init(struct sim *sim)
+{
+	struct simstore *store = &sim->store;
+	struct group    *group = &store->truth.group;
+
+	text_copy(group->formation, sizeof group->formation, "default");
+	settings_init(&group->settings);
+	group->incarnation         = rng_next(&sim->rng) | 1;
+	store->truth.may_bootstrap = true;
+	store->born                = sim->now;
+	store->durable             = store->truth;
+}
+
+void
+store_start(struct sim *sim)
+{
+	struct simstore *store = &sim->store;
+
+	if (store->proc.alive || !sim->host_up[0])
+		return;
+	proc_start(&store->proc, 0);
+	TRACE(sim, "store", "starts at epoch %llu", (unsigned long long)store->truth.group.epoch);
+	mon_store_opened(sim);
+}
+
+void
+store_crash(struct sim *sim)
+{
+	struct simstore *store = &sim->store;
+
+	if (!store->proc.alive)
+		return;
+	TRACE(sim, "store", "crashes%s", store->dirty ? " and forgets its last reports" : "");
+	proc_kill(sim, &store->proc);
+	store->truth = store->durable;
+	store->dirty = false;
+	memset(store->session_open, 0, sizeof store->session_open);
+	link_store_gone(sim, !sim->host_up[0]);
+	mon_store_lost(sim);
+}
+
+bool
+store_register(struct sim *sim, pgaf_node_id id)
+{
+	struct snapshot *truth = &sim->store.truth;
+	uint32_t         at    = truth->count;
+
+	if (store_node(truth, id))
+		return true;
+	for (; at > 0 && truth->nodes[at - 1].id > id; at--)
+		truth->nodes[at] = truth->nodes[at - 1];
+
+	struct node *node = &truth->nodes[at];
+
+	*node = (struct node){ .id        = id,
+		               .port      = 5432,
+		               .http_port = 8008,
+		               .priority  = 50,
+		               .quorum    = true,
+		               .bootstrap = true };
+	text_copy(node->name, sizeof node->name, host_name(id));
+	text_copy(node->host, sizeof node->host, host_name(id));
+	truth->count++;
+	store_written(sim, true);
+	TRACE(sim, "store", "%s is registered", host_name(id));
+	mon_hint(sim, id, true);
+	return true;
+}
+
+void
+store_orders(const struct sim *sim, pgaf_node_id id, struct keeper_orders *orders)
+{
+	const struct snapshot *truth = &sim->store.truth;
+	const struct group    *group = &truth->group;
+	const struct node     *node  = snapshot_node(truth, id);
+
+	memset(orders, 0, sizeof *orders);
+	orders->incarnation       = group->incarnation;
+	orders->epoch             = group->epoch;
+	orders->primary           = group->primary;
+	orders->settings          = group->settings;
+	orders->system_identifier = group->system_identifier;
+	orders->high_lsn          = group->high_lsn;
+	orders->timeline          = group->timeline;
+	orders->claimed           = group->promotion.claimed && group->promotion.node == id;
+	if (node)
+		orders->goal = node->goal;
+	for (uint32_t i = 0; i < truth->count; i++) {
+		const struct node *other = &truth->nodes[i];
+		struct peer       *peer  = &orders->peers[orders->peer_count];
+
+		if (other->id == id)
+			continue;
+		peer->id        = other->id;
+		peer->port      = other->port;
+		peer->http_port = other->http_port;
+		text_copy(peer->name, sizeof peer->name, other->name);
+		text_copy(peer->host, sizeof peer->host, other->host);
+		orders->peer_count++;
+	}
+}
+
+void
+store_report(struct sim *sim, pgaf_node_id id, const struct report *report, bool urgent)
+{
+	struct node *node = store_node(&sim->store.truth, id);
+
+	if (!node)
+		return;
+	if (sim->tracing && (node->report.state != report->state || node->report.pg != report->pg ||
+	                     node->report.epoch != report->epoch))
+		TRACE(sim, host_name(id), "keeper > reports %s in epoch %llu, its Postgres is %s",
+		      pgaf_state_name(report->state), (unsigned long long)report->epoch,
+		      pg_status_name(report->pg));
+
+	bool news = urgent || node->report.state != report->state || node->report.pg != report->pg;
+
+	node->report            = *report;
+	sim->store.reported[id] = true;
+	store_written(sim, false);
+	if (news)
+		mon_hint(sim, id, false);
+}
+
+bool
+store_claim(struct sim *sim, pgaf_node_id id, uint64_t epoch)
+{
+	struct promotion *promotion = &sim->store.truth.group.promotion;
+	bool              granted   = promotion->node == id && promotion->epoch == epoch;
+
+	if (granted)
+		promotion->claimed = true;
+	store_written(sim, true);
+	TRACE(sim, "store", "%s claims the promotion of epoch %llu: %s", host_name(id),
+	      (unsigned long long)epoch, granted ? "granted" : "refused");
+	if (granted)
+		mon_hint(sim, id, true);
+	return granted || sim->brk == BREAK_CLAIM;
+}
+
+/* ---- decisions ------------------------------------------------------------------ */
+
+/* What the story and its checks must know of a decision. */
+static void
+store_note_decision(struct sim *sim, const struct decision *decision)
+{
+	const struct group *before = &sim->store.truth.group;
+	const struct group *after  = &decision->group;
+
+	if (after->promotion.node == 0 || after->promotion.epoch == before->promotion.epoch) {
+		if (after->promotion.node == 0)
+			sim->failover_open = false;
+		return;
+	}
+	sim->store.promote_version = before->next_version;
+	if (before->handover.to != 0) {
+		sim->counts.switchovers++;
+	} else if (before->promotion.node == 0) {
+		sim->counts.failovers++;
+		sim->had_failover  = true;
+		sim->failover_open = true;
+		faults_on_failover(sim);
+	}
+}
+
+static void
+store_forget_async(struct group *group)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < group->possible_count; i++)
+		if (!sync_set_is_async(&group->possible[i]))
+			group->possible[kept++] = group->possible[i];
+	if (kept > 0)
+		group->possible_count = kept;
+}
+
+static void
+store_apply(struct sim *sim, const struct decision *decision)
+{
+	struct snapshot *truth   = &sim->store.truth;
+	struct request   request = truth->group.request;
+	uint32_t         timeline = truth->group.next_timeline;
+	uint64_t         seen    = decision->group.request.number;
+
+	truth->group = decision->group;
+	/* A request that came while this was under way is not lost. */
+	if (request.kind != REQUEST_NONE && seen != request.number && seen < request.number)
+		truth->group.request = request;
+	if (sim->brk == BREAK_TIMELINE && timeline > 2)
+		truth->group.next_timeline = timeline;
+	for (uint32_t i = 0; i < decision->assignment_count; i++) {
+		struct node *node = store_node(truth, decision->assignments[i].node);
+
+		if (node)
+			node->goal = decision->assignments[i].goal;
+	}
+	for (uint32_t i = 0; i < decision->admission_count; i++) {
+		struct node *node = store_node(truth, decision->admissions[i].node);
+
+		if (node) {
+			node->admission = decision->admissions[i].admission;
+			node->high_lsn  = decision->admissions[i].high_lsn;
+		}
+	}
+	if (truth->group.primary != 0)
+		truth->may_bootstrap = false;
+	if (sim->brk == BREAK_NARROW)
+		store_forget_async(&truth->group);
+}
+
+int
+store_commit(struct sim *sim, const struct decision *decision)
+{
+	struct snapshot *truth = &sim->store.truth;
+
+	if ((truth->group.epoch != decision->from_epoch ||
+	     truth->group.promotion.claimed != decision->from_claimed) &&
+	    sim->brk != BREAK_CAS) {
+		TRACE(sim, "store", "refuses a decision of rule %u made from epoch %llu",
+		      decision->rule, (unsigned long long)decision->from_epoch);
+		return PGAF_ESTALE;
+	}
+	store_note_decision(sim, decision);
+	store_apply(sim, decision);
+	store_written(sim, true);
+	if (sim->tracing) {
+		TRACE(sim, "monitor", "rule %u > %s", decision->rule, decision->text);
+		for (uint32_t i = 0; i < decision->assignment_count; i++)
+			TRACE(sim, "monitor", "epoch %llu: the goal of %s is %s",
+			      (unsigned long long)decision->group.epoch,
+			      host_name(decision->assignments[i].node),
+			      pgaf_state_name(decision->assignments[i].goal.state));
+	}
+	for (uint32_t i = 0; i < truth->count; i++)
+		link_hint(sim, truth->nodes[i].id);
+	return 0;
+}
+
+void
+store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to)
+{
+	struct group *group = &sim->store.truth.group;
+
+	if (!sim->store.proc.alive || group->request.kind != REQUEST_NONE)
+		return;
+	group->request = (struct request){ .kind = kind, .number = ++sim->next_id, .to = to };
+	store_written(sim, true);
+	mon_hint(sim, to, true);
+}

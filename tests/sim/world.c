@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A run from beginning to end: build a group from empty directories, let the
+ * seed's faults loose on it, then demand that it heals (LIVE), stays as it is
+ * (STABLE), and holds what it acknowledged (DUR).
+ */
+
+#include <stdlib.h>
+
+#include "sim.h"
+
+#define BUILD_LIMIT  PGAF_SECONDS(60)
+#define LIVE_LIMIT   PGAF_SECONDS(120)
+#define STABLE_TIME  PGAF_SECONDS(60)
+
+struct sim *
+sim_new(uint64_t seed, uint32_t nodes, enum brk brk)
+{
+	struct sim *sim = calloc(1, sizeof *sim);
+
+	if (!sim)
+		abort();
+	sim->seed  = seed;
+	sim->nodes = nodes;
+	sim->brk   = brk;
+	sim->now   = SIM_EPOCH;
+	rng_init(&sim->rng, seed * 2);
+	rng_init(&sim->plan, seed * 2 + 1);
+	net_init(sim);
+	for (uint32_t host = 0; host <= nodes; host++) {
+		sim->host_up[host]        = true;
+		sim->keep[host].proc.host = host;
+		pg_init(sim, host);
+	}
+	store_init(sim);
+	return sim;
+}
+
+void
+sim_free(struct sim *sim)
+{
+	if (!sim)
+		return;
+	mon_kill(sim);
+	for (pgaf_node_id node = 1; node <= sim->nodes; node++)
+		keep_kill(sim, node);
+	sched_done(&sim->sched);
+	free(sim->lines);
+	free(sim);
+}
+
+static void
+start_keeper(struct sim *sim, struct event *event)
+{
+	keep_start(sim, event->a);
+}
+
+bool
+sim_until_good(struct sim *sim, pgaf_time limit)
+{
+	char      why[256];
+	pgaf_time until = sim->now + limit;
+
+	while (!sim->failed && sim->now < until) {
+		sim_run_until(sim, sim->now + PGAF_MSEC(100));
+		if (check_is_good(sim, why, sizeof why))
+			return !sim->failed;
+	}
+	return false;
+}
+
+bool
+sim_build(struct sim *sim, pgaf_time limit)
+{
+	store_start(sim);
+	mon_start(sim);
+	for (pgaf_node_id node = 1; node <= sim->nodes; node++) {
+		sim_after(sim, NULL, rng_between(&sim->rng, 0, PGAF_SECONDS(2)), start_keeper)->a =
+			node;
+		sim_after(sim, NULL, PGAF_MSEC(500), link_tick)->a = node;
+	}
+	return sim_until_good(sim, limit);
+}
+
+static void
+demand_stable(struct sim *sim)
+{
+	char     why[256];
+	uint64_t epoch = sim->store.truth.group.epoch;
+
+	TRACE(sim, "check", "the group is good; nothing may change from here");
+	sim_run_until(sim, sim->now + STABLE_TIME);
+	if (sim->failed)
+		return;
+	if (sim->store.truth.group.epoch != epoch)
+		violation(sim, "STABLE", "without a fault the epoch went from %llu to %llu",
+		          (unsigned long long)epoch,
+		          (unsigned long long)sim->store.truth.group.epoch);
+	else if (!check_is_good(sim, why, sizeof why))
+		violation(sim, "STABLE", "without a fault: %s", why);
+}
+
+bool
+sim_story(struct sim *sim)
+{
+	char why[256] = "";
+
+	if (!sim_build(sim, BUILD_LIMIT) && !sim->failed) {
+		check_is_good(sim, why, sizeof why);
+		violation(sim, "LIVE", "the group was not built in %d s: %s",
+		          (int)(BUILD_LIMIT / PGAF_SECONDS(1)), why);
+	}
+	if (!sim->failed) {
+		TRACE(sim, "check", "the group is built");
+		sim_run_until(sim, faults_plan(sim));
+		faults_end(sim);
+	}
+	if (!sim->failed && !sim_until_good(sim, LIVE_LIMIT) && !sim->failed) {
+		check_is_good(sim, why, sizeof why);
+		violation(sim, "LIVE", "%d s after the last fault: %s",
+		          (int)(LIVE_LIMIT / PGAF_SECONDS(1)), why);
+	}
+	if (!sim->failed)
+		demand_stable(sim);
+	if (!sim->failed) {
+		sim->writers_off = true;
+		sim_run_until(sim, sim->now + PGAF_SECONDS(2));
+		check_end(sim);
+	}
+	sim->counts.seeds             = 1;
+	sim->counts.with_failover     = sim->had_failover;
+	sim->counts.with_second_fault = sim->had_second;
+	sim->counts.virtual_time      = sim->now - SIM_EPOCH;
+	sim->counts.events            = sim->sched.fired;
+	return !sim->failed;
+}
