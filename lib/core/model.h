@@ -180,6 +180,8 @@ struct report {
 	bool            crashed_inside; /* last exit was by itself, not by a signal from outside (36) */
 	bool            fenced;
 	bool            route_open;    /* HTTP answers 200 on /primary */
+	bool            drifted;       /* the set in force was not ours and is not proved again (8c) */
+	bool            needs_clone;   /* it can only come back as a copy */
 	uint32_t        streaming_admission; /* standby: admission in the name it streams under */
 	bool            streaming;
 	bool            history_proved; /* standby: 1a held against this upstream and timeline */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Answers to the questions of keeper_rules.h, and the search of its table.
+ */
+#include "core/keeper_rules.h"
+
+#include <string.h>
+
+#include "base/pure/text.h"
+
+#define WORD(name, word) word,
+#define STATE_WORD(name, word, meaning) word,
+static const char *const words_KEEPER_STATE[] = {PGAF_STATES(STATE_WORD)};
+static const char *const words_KEEPER_ROLE[] = {NOTE_ROLES(WORD)};
+static const char *const words_KEEPER_POSTGRES[] = {KEEPER_POSTGRES(WORD)};
+static const char *const words_KEEPER_ACCEPTED[] = {KEEPER_ACCEPTED(WORD)};
+static const char *const words_KEEPER_CONTACT[] = {KEEPER_CONTACT(WORD)};
+static const char *const words_KEEPER_RESTART[] = {KEEPER_RESTART(WORD)};
+static const char *const words_KEEPER_LEAVING[] = {KEEPER_LEAVING(WORD)};
+static const char *const words_KEEPER_FENCE[] = {KEEPER_FENCE(WORD)};
+static const char *const words_KEEPER_UPSTREAM[] = {KEEPER_UPSTREAM(WORD)};
+static const char *const words_KEEPER_STREAM[] = {KEEPER_STREAM(WORD)};
+static const char *const words_KEEPER_HISTORY[] = {KEEPER_HISTORY(WORD)};
+static const char *const words_KEEPER_KEPT[] = {KEEPER_KEPT(WORD)};
+static const char *const words_KEEPER_MAY_REWIND[] = {KEEPER_MAY_REWIND(WORD)};
+static const char *const words_KEEPER_SET[] = {KEEPER_SET(WORD)};
+static const char *const words_KEEPER_NOTED[] = {KEEPER_NOTED(WORD)};
+static const char *const words_KEEPER_CLAIM[] = {KEEPER_CLAIM(WORD)};
+static const char *const words_KEEPER_TIMELINE[] = {KEEPER_TIMELINE(WORD)};
+static const char *const words_KEEPER_READY[] = {KEEPER_READY(WORD)};
+static const char *const words_KEEPER_SETTLED[] = {KEEPER_SETTLED(WORD)};
+
+static const struct {
+	const char        *name;
+	const char        *question;
+	const char *const *words;
+	unsigned           answers;
+} fact_table[KF_COUNT] = {
+#define FACT_ROW(fact, answers, question)                       \
+	[KF_##fact] = {#fact, question, words_##answers,        \
+	               sizeof(words_##answers) / sizeof(words_##answers[0])},
+	KEEPER_FACTS(FACT_ROW)
+#undef FACT_ROW
+};
+
+unsigned
+keeper_fact_answers(enum keeper_fact fact)
+{
+	return fact_table[fact].answers;
+}
+
+const char *
+keeper_fact_name(enum keeper_fact fact)
+{
+	return fact_table[fact].name;
+}
+
+const char *
+keeper_fact_question(enum keeper_fact fact)
+{
+	return fact_table[fact].question;
+}
+
+const char *
+keeper_fact_answer_name(enum keeper_fact fact, unsigned answer)
+{
+	return answer < fact_table[fact].answers ? fact_table[fact].words[answer] : "?";
+}
+
+const struct keeper_rule *
+keeper_rule_find(const struct keeper_facts *facts)
+{
+	for (size_t i = 0; i < keeper_rules_count; i++) {
+		size_t fact = 0;
+
+		while (fact < KF_COUNT &&
+		       (keeper_rules[i].when[fact] == 0 ||
+		        (keeper_rules[i].when[fact] & (UINT32_C(1) << facts->answer[fact])) != 0))
+			fact++;
+		if (fact == KF_COUNT)
+			return &keeper_rules[i];
+	}
+	return NULL;
+}
+
+/* What the store said to this process, else what the note remembers. */
+static const struct goal *
+goal_of(const struct keeper_view *view)
+{
+	return view->orders_known ? &view->orders.goal : &view->note.goal;
+}
+
+static enum keeper_postgres
+postgres_answer(const struct keeper_view *view)
+{
+	if (!view->seen_known)
+		return K_PG_UNKNOWN;
+	switch (view->seen.pg) {
+	case PG_ABSENT:
+		return K_PG_ABSENT;
+	case PG_STOPPED:
+		return view->seen.clone_unfinished ? K_PG_ABSENT : K_PG_STOPPED;
+	case PG_EXITED:
+		return K_PG_EXITED;
+	case PG_STARTING:
+	case PG_STOPPING:
+		return K_PG_STARTING;
+	case PG_STANDBY:
+		return K_PG_STANDBY;
+	case PG_PRIMARY:
+		return K_PG_PRIMARY;
+	case PG_UNKNOWN:
+		break;
+	}
+	return K_PG_UNKNOWN;
+}
+
+/* An answer counts while the next one is not overdue; what cannot be undone asks again first. */
+static enum keeper_contact
+contact_answer(const struct keeper_view *view, pgaf_time now)
+{
+	if (!view->orders_known || view->answered_at == 0)
+		return K_CONTACT_NEVER;
+	if (view->link_open &&
+	    now - view->answered_at <= 2 * view->orders.settings.report_interval)
+		return K_CONTACT_FRESH;
+	return K_CONTACT_STALE;
+}
+
+static enum keeper_restart
+restart_answer(const struct keeper_view *view, pgaf_time now)
+{
+	bool contact = contact_answer(view, now) == K_CONTACT_FRESH;
+
+	if (!contact && view->stayed)
+		return K_RESTART_ALONE;
+	if (!view->crashed || view->orders.goal.epoch > view->crash_epoch)
+		return K_RESTART_FREE;
+	return !contact && view->crash_seen ? K_RESTART_ALONE : K_RESTART_ASKS;
+}
+
+static bool
+nobody_heard(const struct keeper_view *view, pgaf_time now)
+{
+	pgaf_time limit = view->orders.settings.fencing_limit;
+	pgaf_time heard = view->started_at;
+
+	if (view->answered_at > heard)
+		heard = view->answered_at;
+	if (view->member_at > heard)
+		heard = view->member_at;
+	return now - heard >= limit;
+}
+
+/* Fencing is for a primary that another node may replace without its consent (26). */
+static enum keeper_fence
+fence_answer(const struct keeper_view *view, pgaf_time now)
+{
+	const struct note *note = &view->note;
+	bool strict = note->goal.state == PGAF_STATE_PRIMARY && !sync_set_is_async(&note->goal.set);
+
+	if (note->role == NOTE_FENCED) {
+		if (contact_answer(view, now) == K_CONTACT_FRESH &&
+		    note->goal.epoch == view->orders.goal.epoch)
+			return K_FENCE_RETURN;
+		return view->stayed && view->member_follows ? K_FENCE_RETURN : K_FENCE_ON;
+	}
+	if (note->role != NOTE_PRIMARY || !nobody_heard(view, now))
+		return K_FENCE_NONE;
+	/* A cold start without a monitor comes up fenced whatever the set was. */
+	if (view->seen.pg == PG_STOPPED && !view->orders_known)
+		return K_FENCE_DUE;
+	return strict && view->seen.pg == PG_PRIMARY ? K_FENCE_DUE : K_FENCE_NONE;
+}
+
+static enum keeper_upstream
+upstream_answer(const struct keeper_view *view)
+{
+	const struct goal *goal = goal_of(view);
+	bool runs = view->seen.pg == PG_STANDBY || view->seen.pg == PG_STARTING;
+	pgaf_node_id upstream = runs ? view->seen.upstream : view->followed;
+	uint32_t admission = runs ? view->seen.admission : view->followed_as;
+
+	return upstream == goal->upstream && (upstream == 0 || admission == goal->admission)
+	               ? K_UPSTREAM_RIGHT
+	               : K_UPSTREAM_WRONG;
+}
+
+static enum keeper_set
+set_answer(const struct keeper_view *view)
+{
+	const struct sync_set *set = &goal_of(view)->set;
+	char names[sizeof(view->seen.sync_names)];
+	struct text text = TEXT(names);
+
+	names[0] = '\0';
+	sync_set_names(set, &text);
+	if (strcmp(names, view->seen.sync_names) == 0 &&
+	    (view->proved_version == set->version || set->required > set->count))
+		return K_SET_IN_FORCE;
+	return set->required == 0 ? K_SET_RELAX : K_SET_TIGHTEN;
+}
+
+void
+keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_facts *facts)
+{
+	const struct goal *goal = goal_of(view);
+	uint8_t *answer = facts->answer;
+
+	memset(facts, 0, sizeof(*facts));
+	answer[KF_GOAL] = (uint8_t)goal->state;
+	answer[KF_ACCEPTED] =
+	        view->note.goal.epoch == goal->epoch && view->note.epoch >= goal->epoch &&
+	                        view->note.goal.state == goal->state
+	                ? K_ACCEPTED
+	                : K_NOT_ACCEPTED;
+	answer[KF_ROLE] = (uint8_t)view->note.role;
+	answer[KF_PG] = (uint8_t)postgres_answer(view);
+	answer[KF_CONTACT] = (uint8_t)contact_answer(view, now);
+	answer[KF_RESTART] = (uint8_t)restart_answer(view, now);
+	answer[KF_LEAVING] = (uint8_t)view->leaving;
+	answer[KF_FENCE] = (uint8_t)fence_answer(view, now);
+	answer[KF_UPSTREAM] = (uint8_t)upstream_answer(view);
+	answer[KF_STREAM] = view->seen.streaming ? K_STREAM_YES : K_STREAM_NO;
+	answer[KF_HISTORY] = (uint8_t)view->history;
+	answer[KF_KEPT] = view->wal_kept ? K_KEPT_YES : K_KEPT_NO;
+	answer[KF_MAY_REWIND] = goal->may_rewind ? K_REWIND_NOW : K_REWIND_LATER;
+	answer[KF_SET] = (uint8_t)set_answer(view);
+	answer[KF_NOTED] =
+	        view->note.about_version >= goal->set.version ? K_SET_NOTED : K_SET_NOT_NOTED;
+	answer[KF_CLAIM] = (uint8_t)view->claim;
+	answer[KF_TIMELINE] = view->seen.timeline == view->note.timeline ? K_TIMELINE_RIGHT
+	                                                                 : K_TIMELINE_OTHER;
+	answer[KF_READY] = (uint8_t)view->ready;
+	answer[KF_SETTLED] = view->settled ? K_SETTLED : K_NOT_SETTLED;
+}

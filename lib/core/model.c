@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Questions asked of the data model everywhere.
+ */
+#include "core/model.h"
+
+#include <string.h>
+
+#include "base/pure/text.h"
+
+const struct node *
+snapshot_node(const struct snapshot *snap, pgaf_node_id id)
+{
+	for (uint32_t i = 0; i < snap->count; i++)
+		if (id != 0 && snap->nodes[i].id == id)
+			return &snap->nodes[i];
+	return NULL;
+}
+
+const struct sync_set *
+group_newest(const struct group *group)
+{
+	const struct sync_set *newest = NULL;
+
+	for (uint32_t i = 0; i < group->possible_count; i++)
+		if (newest == NULL || group->possible[i].version > newest->version)
+			newest = &group->possible[i];
+	return newest;
+}
+
+bool
+sync_set_has(const struct sync_set *set, pgaf_node_id node, uint32_t admission)
+{
+	for (uint32_t i = 0; i < set->count; i++)
+		if (set->members[i].node == node && set->members[i].admission == admission)
+			return true;
+	return false;
+}
+
+bool
+sync_set_is_async(const struct sync_set *set)
+{
+	return set->unknown || set->required == 0;
+}
+
+void
+settings_init(struct settings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+#define TIMING_INITIAL(name, initial, least, most, doc) settings->name = (initial);
+	TIMINGS(TIMING_INITIAL)
+#undef TIMING_INITIAL
+}
+
+void
+sync_set_names(const struct sync_set *set, struct text *to)
+{
+	if (set->required == 0)
+		return;
+	text_addf(to, "ANY %u (", (unsigned)set->required);
+	if (set->count == 0)
+		text_add(to, "pgaf_fence");
+	for (uint32_t i = 0; i < set->count; i++)
+		text_addf(to, "%spgaf_%u_%u", i == 0 ? "" : ", ", (unsigned)set->members[i].node,
+		          (unsigned)set->members[i].admission);
+	text_add(to, ")");
+}

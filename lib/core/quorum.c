@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A promotion must satisfy every version of the synchronous set that the
+ * primary may have been running: for k members of which s acknowledge,
+ * k - s + 1 heard members are sure to contain one that has each commit.
+ */
+#include "core/quorum.h"
+
+uint32_t
+quorum_needed(const struct sync_set *set)
+{
+	return set->count >= set->required ? set->count - set->required + 1 : 0;
+}
+
+/* Detached in this epoch, with a complete end of WAL: a fact that cannot change. */
+static bool
+is_detached(const struct snapshot *snap, const struct node *node)
+{
+	return node->report.detached_epoch != 0 &&
+	       node->report.detached_epoch == snap->group.epoch;
+}
+
+static enum proof
+proof_for(const struct snapshot *snap, const struct node *candidate, const struct sync_set *set)
+{
+	uint32_t heard = 0;
+
+	if (sync_set_is_async(set))
+		return PROOF_NONE;
+	for (uint32_t i = 0; i < snap->count; i++) {
+		const struct node *node = &snap->nodes[i];
+
+		if (!sync_set_has(set, node->id, node->admission))
+			continue;
+		if (node != candidate && !is_detached(snap, node))
+			continue;
+		heard++;
+		if (node != candidate && node->report.detached_lsn > candidate->report.lsn)
+			return PROOF_BEHIND;
+	}
+	return heard >= quorum_needed(set) ? PROOF_HOLDS : PROOF_HEAR;
+}
+
+enum proof
+proof_of(const struct snapshot *snap, const struct node *candidate)
+{
+	enum proof worst = PROOF_HOLDS;
+
+	if (snap->group.possible_count == 0 || snap->group.recovering)
+		return PROOF_NONE;
+	for (uint32_t i = 0; i < snap->group.possible_count; i++) {
+		enum proof proof = proof_for(snap, candidate, &snap->group.possible[i]);
+
+		if (proof < worst)
+			worst = proof;
+	}
+	return worst;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef CORE_QUORUM_H
+#define CORE_QUORUM_H
+
+/* The arithmetic of SAFE-PROMOTE over `possible` (PROTOCOL part A (a), 5, 20, 25). */
+
+#include "core/model.h"
+
+enum proof {
+	PROOF_NONE,  /* a version cannot be satisfied whoever is heard: asynchronous or unknown */
+	PROOF_HEAR,  /* more members must detach and report first */
+	PROOF_BEHIND, /* a detached member holds more than the candidate */
+	PROOF_HOLDS,
+};
+
+/*
+ * Whether `candidate` holds every commit that may have been acknowledged. It counts as heard
+ * without detaching, since promoting it detaches it. Uses only facts that are stable within the
+ * group's epoch.
+ */
+enum proof proof_of(const struct snapshot *snap, const struct node *candidate);
+
+/* Members that must be heard for a version: k - s + 1, never less than 0. */
+uint32_t quorum_needed(const struct sync_set *set);
+
+#endif

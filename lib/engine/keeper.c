@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The keeper engine: takes in what happened, keeps the view that the table
+ * of keeper rules is asked with, and runs it.
+ */
+#include "engine/keeper_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pure/text.h"
+
+struct keeper *
+keeper_new(const struct keeper_options *options, const struct keeper_ops *ops, void *world,
+           const struct note *note, pgaf_time now)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+	if (keeper == NULL)
+		return NULL;
+	keeper->options = *options;
+	keeper->ops = ops;
+	keeper->world = world;
+	keeper->logger = (struct logger){
+		.fn = ops->log,
+		.ctx = world,
+		.level = PGAF_LOG_TRACE,
+		.formation = keeper->options.formation,
+		.group_id = (int)options->group_id,
+		.node_id = note->node_id,
+		.node_name = keeper->options.name,
+	};
+	keeper->now = now;
+	keeper->view.note = *note;
+	keeper->view.started_at = now;
+	keeper->view.settled = true;
+	settings_init(&keeper->view.orders.settings);
+	keeper->state = note->role == NOTE_NONE ? PGAF_STATE_INIT : PGAF_STATE_UNKNOWN;
+	keeper->facts.run = ops->random(world) | 1;
+	keeper->facts.renounced_epoch = note->renounced_epoch;
+	keeper->facts.detached_epoch = note->detached_epoch;
+	keeper->report_due = PGAF_NEVER;
+	look(keeper);
+	return keeper;
+}
+
+void
+keeper_free(struct keeper *keeper)
+{
+	free(keeper);
+}
+
+void
+keeper_on_link(struct keeper *keeper, pgaf_time now, bool open)
+{
+	keeper->now = now;
+	keeper->view.link_open = open;
+	keeper->refreshing = false;
+	if (open) {
+		keeper->report_due = now;
+		keeper->again = true;
+	}
+	status_show(keeper);
+}
+
+/* ---- goals ----------------------------------------------------------------------------- */
+
+static bool
+same_target(const struct goal *a, const struct goal *b)
+{
+	return a->upstream == b->upstream && a->timeline == b->timeline;
+}
+
+static void
+goal_changed(struct keeper *keeper, const struct goal *before)
+{
+	struct keeper_view *view = &keeper->view;
+	const struct goal *goal = &view->orders.goal;
+
+	if (!same_target(before, goal)) {
+		view->history = K_HISTORY_UNKNOWN;
+		view->wal_kept = false;
+	}
+	view->claim = view->note.renounced_epoch == goal->epoch && goal->epoch != 0
+	                      ? K_CLAIM_RENOUNCED
+	                      : K_CLAIM_NONE;
+	keeper->failures = 0;
+	keeper->retry_at = 0;
+	keeper->trouble[0] = '\0';
+	log_at(&keeper->logger, PGAF_LOG_INFO, "goal", "goal is %s (epoch %llu, rule %u)",
+	       pgaf_state_name(goal->state), (unsigned long long)goal->epoch, (unsigned)goal->rule);
+}
+
+/* The step under way serves another goal: give it up unless the new one wants the same. */
+static void
+reconsider(struct keeper *keeper)
+{
+	struct keeper_facts facts;
+	const struct keeper_rule *rule;
+
+	if (!keeper->busy || !step_is_cancellable(keeper->order.step))
+		return;
+	keeper_facts_of(&keeper->view, keeper->now, &facts);
+	facts.answer[KF_ACCEPTED] = K_ACCEPTED;
+	rule = keeper_rule_find(&facts);
+	if (rule->step == keeper->order.step &&
+	    same_target(&keeper->order.goal, &keeper->view.orders.goal) &&
+	    keeper->order.goal.set.version == keeper->view.orders.goal.set.version &&
+	    keeper->order.goal.admission == keeper->view.orders.goal.admission)
+		return;
+	step_cancel(keeper);
+}
+
+static bool
+same_peers(const struct keeper_orders *a, const struct keeper_orders *b)
+{
+	return a->peer_count == b->peer_count &&
+	       memcmp(a->peers, b->peers, sizeof(a->peers[0]) * a->peer_count) == 0;
+}
+
+static void
+peers_changed(struct keeper *keeper)
+{
+	struct keeper_view *view = &keeper->view;
+
+	if (view->ready == K_READY)
+		view->ready = K_NEEDS_SLOTS;
+	keeper->peer_count = 0;
+	for (uint32_t i = 0; i < view->orders.peer_count; i++) {
+		keeper->peers[keeper->peer_count] =
+		        (struct peer_view){.node = view->orders.peers[i].id};
+		keeper->peer_at[keeper->peer_count++] = 0;
+	}
+	keeper->ops->watch_peers(keeper->world, view->orders.peers, view->orders.peer_count,
+	                         view->orders.settings.probe_interval);
+}
+
+void
+keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders *orders)
+{
+	struct keeper_view *view = &keeper->view;
+	struct keeper_orders before = view->orders;
+	bool known = view->orders_known;
+
+	keeper->now = now;
+	view->link_open = true;
+	keeper->refreshing = false;
+	if (orders->epoch < view->note.epoch) {
+		/* The store forgot (12): it learns what we accepted from our report. */
+		if (now - keeper->reminded_at >= REMIND_AFTER || keeper->reminded_at == 0)
+			log_at(&keeper->logger, PGAF_LOG_WARNING, "epoch-behind",
+			       "the store is at epoch %llu, we accepted %llu: its orders are refused",
+			       (unsigned long long)orders->epoch,
+			       (unsigned long long)view->note.epoch);
+		keeper->reminded_at = now;
+		return;
+	}
+	view->answered_at = now;
+	keeper->answered_since = true;
+	view->orders = *orders;
+	view->orders_known = true;
+	if (!known || !same_peers(&before, orders) ||
+	    before.settings.probe_interval != orders->settings.probe_interval)
+		peers_changed(keeper);
+	if (!known || before.goal.epoch != orders->goal.epoch ||
+	    before.goal.state != orders->goal.state) {
+		goal_changed(keeper, known ? &before.goal : &view->note.goal);
+		reconsider(keeper);
+		keeper->look_due = now + LOOK_SOON;
+		status_show(keeper);
+	}
+	keeper->again = true;
+}
+
+void
+keeper_on_answer(struct keeper *keeper, pgaf_time now)
+{
+	keeper->now = now;
+	keeper->view.answered_at = now;
+	keeper->view.link_open = true;
+	keeper->answered_since = true;
+	keeper->refreshing = false;
+	keeper->again = true;
+}
+
+/* ---- what is seen ------------------------------------------------------------------------ */
+
+static void
+see_members(struct keeper *keeper, const struct observation *seen)
+{
+	pgaf_lsn flush = 0;
+
+	for (uint32_t i = 0; i < seen->member_count; i++)
+		flush += seen->members[i].flush;
+	if (flush != keeper->members_flush && seen->member_count > 0) {
+		keeper->view.member_at = keeper->now;
+		keeper->stuck_since = 0;
+	}
+	keeper->members_flush = flush;
+	if (seen->pg != PG_PRIMARY || seen->waiters == 0)
+		keeper->stuck_since = 0;
+	else if (keeper->stuck_since == 0)
+		keeper->stuck_since = keeper->now;
+}
+
+/* Another set is in force than the one that was proved (8c). */
+static void
+see_drift(struct keeper *keeper, const struct observation *seen)
+{
+	struct keeper_view *view = &keeper->view;
+	char names[sizeof(seen->sync_names)] = "";
+	struct text text = TEXT(names);
+
+	if (seen->pg != PG_PRIMARY || view->proved_version == 0 || keeper->busy ||
+	    view->proved_version != view->orders.goal.set.version)
+		return;
+	sync_set_names(&view->orders.goal.set, &text);
+	if (strcmp(names, seen->sync_names) == 0)
+		return;
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "set-drifted",
+	       "synchronous_standby_names is '%s', not '%s': written again", seen->sync_names,
+	       names);
+	view->proved_version = 0;
+	keeper->drifted = true;
+}
+
+static void
+see_restart(struct keeper *keeper, const struct observation *seen)
+{
+	struct keeper_view *view = &keeper->view;
+
+	if (seen->server_start == 0 || seen->server_start == keeper->server_start)
+		return;
+	keeper->server_start = seen->server_start;
+	view->proved_version = 0;
+	if (seen->pg == PG_PRIMARY)
+		view->crashed = false;
+}
+
+void
+keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observation *seen)
+{
+	struct keeper_view *view = &keeper->view;
+
+	keeper->now = now;
+	keeper->looking = false;
+	see_restart(keeper, seen);
+	see_members(keeper, seen);
+	view->seen = *seen;
+	view->seen_known = true;
+	see_drift(keeper, seen);
+	if (seen->pg == PG_PRIMARY && seen->disk_timeline != seen->timeline &&
+	    view->note.role == NOTE_PRIMARY && !keeper->busy)
+		view->settled = false;
+	if (seen->pg == PG_STANDBY && view->history == K_HISTORY_COPIED)
+		view->history = K_HISTORY_UNKNOWN;
+	if (seen->pg == PG_EXITED && !view->crashed && !keeper->busy)
+		keeper_on_exit(keeper, now, seen->exit_inside);
+	keeper->again = true;
+}
+
+/* These end Postgres on purpose. */
+static bool
+step_ends_postgres(enum step step)
+{
+	return step == STEP_STOP || step == STEP_STOP_IMMEDIATE || step == STEP_HAND_OVER ||
+	       step == STEP_REAP || step == STEP_FENCE || step == STEP_ADOPT ||
+	       step == STEP_REWIND || step == STEP_CLONE || step == STEP_CONFIGURE;
+}
+
+void
+keeper_on_exit(struct keeper *keeper, pgaf_time now, bool inside)
+{
+	struct keeper_view *view = &keeper->view;
+
+	keeper->now = now;
+	view->proved_version = 0;
+	if (keeper->busy && step_ends_postgres(keeper->order.step))
+		return;
+	if (keeper->busy)
+		step_cancel(keeper);
+	keeper->looking = false;
+	view->seen.pg = PG_EXITED;
+	view->seen_known = true;
+	view->seen.streaming = false;
+	view->crashed = true;
+	view->crash_seen = true;
+	view->crash_epoch = view->note.epoch;
+	view->seen.exit_inside = inside;
+	keeper->failures = 0;
+	keeper->retry_at = 0;
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "postgres-exited", "Postgres has ended %s",
+	       inside ? "by itself" : "by a signal");
+	/* The monitor first: everything else can wait for its decision. */
+	report_send(keeper, true);
+	status_show(keeper);
+	keeper->again = true;
+}
+
+void
+keeper_on_peer(struct keeper *keeper, pgaf_time now, const struct peer_view *view, bool follows_us)
+{
+	keeper->now = now;
+	for (uint32_t i = 0; i < keeper->peer_count; i++) {
+		struct peer_view *peer = &keeper->peers[i];
+
+		if (peer->node != view->node)
+			continue;
+		*peer = *view;
+		if (!view->reached) {
+			keeper->view.member_follows = false;
+			continue;
+		}
+		keeper->peer_at[i] = now - PGAF_MSEC(view->age_ms);
+		if (view->in_recovery)
+			keeper->view.member_at = keeper->peer_at[i];
+		keeper->view.member_follows =
+		        follows_us && view->in_recovery &&
+		        (view->timeline == 0 || view->timeline == keeper->view.note.timeline);
+	}
+	keeper->again = true;
+}
+
+void
+keeper_on_noted(struct keeper *keeper, pgaf_time now, bool saved)
+{
+	keeper->now = now;
+	if (!keeper->saving)
+		return;
+	keeper->saving = false;
+	if (!saved) {
+		keeper->retry_at = now + RETRY_FIRST;
+		text_copy(keeper->trouble, sizeof(keeper->trouble), "the note cannot be written");
+		keeper->claiming = false;
+		return;
+	}
+	if (keeper->view.ready == K_NEW && keeper->pending.role == NOTE_PRIMARY)
+		keeper->view.ready = K_NEEDS_CONFIG;
+	keeper->view.note = keeper->pending;
+	keeper->noted = true;
+	keeper->again = true;
+	claim_settle(keeper);
+}
+
+void
+keeper_on_claim(struct keeper *keeper, pgaf_time now, bool granted, bool known)
+{
+	keeper->now = now;
+	if (!keeper->claiming)
+		return;
+	if (!known) {
+		keeper->claiming = false;
+		keeper->retry_at = now + RETRY_FIRST;
+		keeper->again = true;
+		return;
+	}
+	keeper->view.answered_at = now;
+	if (!granted) {
+		keeper->claiming = false;
+		keeper->view.claim = K_CLAIM_LOST;
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "claim-lost",
+		       "the promotion of epoch %llu was decided otherwise",
+		       (unsigned long long)keeper->view.orders.goal.epoch);
+		keeper->ops->refresh(keeper->world);
+		keeper->again = true;
+		return;
+	}
+	keeper->claim_granted = true;
+	claim_settle(keeper);
+}
+
+void
+keeper_on_step(struct keeper *keeper, pgaf_time now, const struct step_result *result)
+{
+	keeper->now = now;
+	if (!keeper->busy || result->number != keeper->order.number)
+		return;
+	keeper->busy = false;
+	keeper->again = true;
+	step_finished(keeper, result);
+}
+
+/* ---- running ---------------------------------------------------------------------------------- */
+
+static bool
+is_settling(const struct keeper *keeper)
+{
+	const struct keeper_view *view = &keeper->view;
+
+	return keeper->state != view->orders.goal.state || view->seen.pg == PG_STARTING ||
+	       keeper->state == PGAF_STATE_CATCHINGUP ||
+	       (view->orders.goal.state == PGAF_STATE_SECONDARY && !view->seen.streaming);
+}
+
+static void
+look_if_due(struct keeper *keeper)
+{
+	pgaf_time soon = keeper->view.seen.waiters > 0 ? LOOK_WAITERS
+	                 : is_settling(keeper)         ? LOOK_SOON
+	                                               : keeper->view.orders.settings.report_interval;
+
+	if (keeper->busy && soon < LOOK_WAITERS)
+		soon = LOOK_WAITERS;
+	if (keeper->now < keeper->look_due)
+		return;
+	keeper->look_due = keeper->now + soon;
+	keeper->ops->observe(keeper->world);
+}
+
+void
+keeper_run(struct keeper *keeper, pgaf_time now)
+{
+	keeper->now = now;
+	if (keeper->ended)
+		return;
+	leave_run(keeper);
+	/* Bounded: each round starts something or has nothing to do. */
+	for (unsigned rounds = 0; rounds < 8 && !keeper->ended; rounds++) {
+		keeper->again = false;
+		act(keeper);
+		if (!keeper->again)
+			break;
+	}
+	if (keeper->ended)
+		return;
+	report_send_if_changed(keeper);
+	look_if_due(keeper);
+	status_show(keeper);
+}
+
+pgaf_time
+keeper_deadline(const struct keeper *keeper)
+{
+	pgaf_time first = keeper->look_due;
+	pgaf_time leave = leave_deadline(keeper);
+
+	if (keeper->ended)
+		return PGAF_NEVER;
+	if (keeper->report_due < first)
+		first = keeper->report_due;
+	if (keeper->retry_at > keeper->now && keeper->retry_at < first)
+		first = keeper->retry_at;
+	return leave < first ? leave : first;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The one executor: asks the table for the next step, starts it, and takes
+ * its result into the view.
+ */
+#include "engine/keeper_state.h"
+
+#include <string.h>
+
+#include "base/pure/text.h"
+
+void
+look(struct keeper *keeper)
+{
+	keeper->looking = true;
+	keeper->look_due = keeper->now + keeper->view.orders.settings.report_interval;
+	keeper->ops->observe(keeper->world);
+}
+
+bool
+step_is_cancellable(enum step step)
+{
+	switch (step) {
+	case STEP_CONFIGURE:
+	case STEP_ROLES:
+	case STEP_SLOTS:
+	case STEP_APPLY_SET:
+	case STEP_DETACH:
+	case STEP_FOLLOW:
+	case STEP_PROVE_HISTORY:
+	case STEP_KEEP_WAL:
+	case STEP_REWIND:
+	case STEP_CLONE:
+	case STEP_SETTLE:
+	case STEP_START_STANDBY:
+	case STEP_START_PRIMARY:
+		return true;
+	case STEP_NONE:
+	case STEP_NOTE:
+	case STEP_CLAIM:
+	case STEP_INITDB:
+	case STEP_ADOPT:
+	case STEP_STOP:
+	case STEP_STOP_IMMEDIATE:
+	case STEP_REAP:
+	case STEP_HAND_OVER:
+	case STEP_CUT_CLIENTS:
+	case STEP_PROMOTE:
+	case STEP_FENCE:
+	case STEP_KEEP_STANDBY:
+	case STEP_COUNT:
+		break;
+	}
+	return false;
+}
+
+void
+step_cancel(struct keeper *keeper)
+{
+	log_at(&keeper->logger, PGAF_LOG_INFO, "step-cancelled", "gave up: %s",
+	       step_doc(keeper->order.step));
+	keeper->ops->cancel(keeper->world);
+	keeper->busy = false;
+	look(keeper);
+}
+
+/* These cannot be undone: the goal must have been read a moment ago (3d). */
+static bool
+step_needs_goal(const struct keeper_rule *rule)
+{
+	switch (rule->step) {
+	case STEP_INITDB:
+	case STEP_ADOPT:
+	case STEP_HAND_OVER:
+	case STEP_REWIND:
+	case STEP_CLONE:
+	case STEP_CLAIM:
+		return true;
+	case STEP_STOP:
+		return rule->id >= 400; /* not a stop by SIGTERM */
+	case STEP_APPLY_SET:
+	case STEP_START_PRIMARY:
+		return true;
+	case STEP_NONE:
+	case STEP_NOTE:
+	case STEP_CONFIGURE:
+	case STEP_START_STANDBY:
+	case STEP_STOP_IMMEDIATE:
+	case STEP_REAP:
+	case STEP_CUT_CLIENTS:
+	case STEP_ROLES:
+	case STEP_SLOTS:
+	case STEP_DETACH:
+	case STEP_FOLLOW:
+	case STEP_PROVE_HISTORY:
+	case STEP_KEEP_WAL:
+	case STEP_PROMOTE:
+	case STEP_SETTLE:
+	case STEP_FENCE:
+	case STEP_KEEP_STANDBY:
+	case STEP_COUNT:
+		break;
+	}
+	return false;
+}
+
+/* ---- the note ------------------------------------------------------------------------------ */
+
+static void
+note_accept(const struct keeper_view *view, struct note *note)
+{
+	const struct keeper_orders *orders = &view->orders;
+
+	if (!view->orders_known)
+		return;
+	if (orders->epoch > note->epoch)
+		note->epoch = orders->epoch;
+	note->incarnation = orders->incarnation;
+	if (orders->goal.epoch != note->goal.epoch &&
+	    (orders->goal.upstream != 0 || pgaf_state_is_writable(orders->goal.state)))
+		note->detached_epoch = 0;
+	note->goal = orders->goal;
+}
+
+static void
+note_save(struct keeper *keeper, const struct note *note)
+{
+	keeper->pending = *note;
+	keeper->saving = true;
+	keeper->noted = false;
+	keeper->ops->save(keeper->world, &keeper->pending);
+}
+
+static void
+note_start(struct keeper *keeper, const struct keeper_rule *rule)
+{
+	struct keeper_view *view = &keeper->view;
+	struct note note = view->note;
+	bool accepted = note.goal.epoch == view->orders.goal.epoch;
+
+	note_accept(view, &note);
+	if (rule->role != NOTE_NONE) {
+		note.role = rule->role;
+		if (rule->role == NOTE_PRIMARY && view->seen.timeline != 0)
+			note.timeline = view->seen.timeline;
+		if (rule->role == NOTE_FENCED)
+			view->stayed = true;
+	} else if (accepted && view->orders.goal.set.version > note.about_version) {
+		note.about_version = view->orders.goal.set.version;
+	}
+	if (view->seen.system_identifier != 0)
+		note.system_identifier = view->seen.system_identifier;
+	note.applied_version = view->proved_version;
+	note_save(keeper, &note);
+}
+
+/* ---- promotion ------------------------------------------------------------------------------- */
+
+void
+renounce(struct keeper *keeper, const char *why)
+{
+	struct note note = keeper->view.note;
+
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "renounced", "renounces the promotion: %s", why);
+	note_accept(&keeper->view, &note);
+	note.renounced_epoch = keeper->view.orders.goal.epoch;
+	if (note.role == NOTE_PROMOTING || note.role == NOTE_PRIMARY)
+		note.role = NOTE_STANDBY;
+	keeper->claiming = false;
+	keeper->view.claim = K_CLAIM_RENOUNCED;
+	keeper->facts.renounced_epoch = note.renounced_epoch;
+	note_save(keeper, &note);
+}
+
+/* Why the last look at Postgres forbids this promotion; NULL when it does not. */
+static const char *
+claim_obstacle(const struct keeper *keeper)
+{
+	const struct observation *seen = &keeper->view.seen;
+
+	if (keeper->view.leaving != K_STAYS)
+		return "it was told to stop";
+	if (keeper->view.note.role == NOTE_PRIMARY || keeper->view.note.role == NOTE_PROMOTING)
+		return NULL; /* it goes on with what it claimed before */
+	if (seen->pg != PG_STANDBY)
+		return "its Postgres is not a running standby";
+	for (uint32_t bit = 0; bit < VETO_COUNT; bit++)
+		if ((seen->vetoes & (UINT32_C(1) << bit)) != 0)
+			return veto_doc((enum veto)bit);
+	return NULL;
+}
+
+static void
+claim_start(struct keeper *keeper)
+{
+	struct keeper_view *view = &keeper->view;
+	const struct goal *goal = &view->orders.goal;
+	const char *obstacle = claim_obstacle(keeper);
+	struct note note = view->note;
+
+	if (obstacle != NULL) {
+		renounce(keeper, obstacle);
+		return;
+	}
+	note_accept(view, &note);
+	if (note.role != NOTE_PRIMARY || note.promotion != goal->epoch)
+		note.role = NOTE_PROMOTING;
+	note.promotion = goal->epoch;
+	note.timeline = goal->timeline;
+	if (goal->set.version > note.about_version)
+		note.about_version = goal->set.version;
+	keeper->claiming = true;
+	keeper->claim_granted = false;
+	keeper->claim_sent_at = keeper->now;
+	/* Both flushes at once; nothing happens before both are done. */
+	note_save(keeper, &note);
+	keeper->ops->claim(keeper->world, goal->epoch);
+}
+
+void
+claim_settle(struct keeper *keeper)
+{
+	if (!keeper->claiming || !keeper->claim_granted || !keeper->noted)
+		return;
+	keeper->claiming = false;
+	keeper->view.claim = K_CLAIM_GRANTED;
+	keeper->facts.claim_ms = (uint32_t)((keeper->now - keeper->claim_sent_at) / PGAF_MSEC(1));
+	keeper->again = true;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------ */
+
+static void
+order_fill(struct keeper *keeper, enum step step, struct step_order *order)
+{
+	const struct keeper_view *view = &keeper->view;
+	const struct keeper_orders *orders = &view->orders;
+
+	memset(order, 0, sizeof(*order));
+	order->step = step;
+	order->number = ++keeper->orders_sent;
+	order->self = view->note.node_id;
+	order->goal = view->orders_known ? orders->goal : view->note.goal;
+	order->settings = orders->settings;
+	order->system_identifier = orders->system_identifier;
+	order->old_version = view->note.applied_version;
+	order->from_async = view->seen.sync_names[0] == '\0';
+	order->deadline = step == STEP_PROMOTE ? keeper->claim_sent_at + PGAF_SECONDS(1)
+	                                       : PGAF_NEVER;
+	if (step == STEP_HAND_OVER)
+		order->stop_budget = orders->goal.budget;
+	if (keeper->leave_at != 0 && order->stop_budget == 0)
+		order->stop_budget = orders->settings.fast_stop_limit;
+	for (uint32_t i = 0; i < orders->peer_count; i++) {
+		order->peers[order->peer_count++] = orders->peers[i];
+		if (orders->peers[i].id == order->goal.upstream)
+			order->upstream = orders->peers[i];
+	}
+}
+
+static void
+step_start(struct keeper *keeper, const struct keeper_rule *rule)
+{
+	order_fill(keeper, rule->step, &keeper->order);
+	keeper->busy = true;
+	if (rule->id != keeper->rule)
+		log_rule(&keeper->logger, PGAF_LOG_INFO, step_name(rule->step), rule->id, rule->doc);
+	/* Load balancers learn of the end before clients feel it. */
+	if (rule->step == STEP_HAND_OVER || rule->step == STEP_STOP ||
+	    rule->step == STEP_STOP_IMMEDIATE || rule->step == STEP_FENCE)
+		status_show(keeper);
+	keeper->ops->step(keeper->world, &keeper->order);
+}
+
+void
+act(struct keeper *keeper)
+{
+	struct keeper_facts facts;
+	const struct keeper_rule *rule;
+
+	if (keeper->busy || keeper->saving || keeper->claiming || keeper->looking)
+		return;
+	keeper_facts_of(&keeper->view, keeper->now, &facts);
+	rule = keeper_rule_find(&facts);
+	if (rule->report != PGAF_STATE_UNKNOWN && rule->report != keeper->state) {
+		log_rule(&keeper->logger, PGAF_LOG_INFO, "state", rule->id,
+		         pgaf_state_name(rule->report));
+		keeper->state = rule->report;
+	}
+	if (rule->step == STEP_NONE || keeper->now < keeper->retry_at) {
+		keeper->rule = rule->id;
+		return;
+	}
+	if (step_needs_goal(rule) && keeper->view.link_open &&
+	    keeper->now - keeper->view.answered_at > CONTACT_FRESH) {
+		if (!keeper->refreshing)
+			keeper->ops->refresh(keeper->world);
+		keeper->refreshing = true;
+		return;
+	}
+	if (rule->step == STEP_NOTE)
+		note_start(keeper, rule);
+	else if (rule->step == STEP_CLAIM)
+		claim_start(keeper);
+	else
+		step_start(keeper, rule);
+	keeper->rule = rule->id;
+}
+
+/* ---- results ------------------------------------------------------------------------------------- */
+
+static void
+done_stop(struct keeper *keeper, const struct step_result *result)
+{
+	struct keeper_view *view = &keeper->view;
+	const struct goal *goal = &view->orders.goal;
+
+	/* Known without another look: the report of a handover is on the path of the outage. */
+	view->seen.pg = PG_STOPPED;
+	view->seen.streaming = false;
+	view->seen.waiters = 0;
+	view->seen.member_count = 0;
+	keeper->facts.stopped_lsn = result->lsn;
+	keeper->facts.stopped_clean = result->clean;
+	/* For the handover that was ordered, and for no other (25). */
+	keeper->facts.stopped_epoch =
+	        goal->state == PGAF_STATE_DRAINING && view->note.goal.epoch == goal->epoch
+	                ? goal->epoch
+	                : 0;
+	if (result->step != STEP_REAP)
+		view->crashed = false;
+}
+
+static void
+done_apply_set(struct keeper *keeper, const struct step_result *result)
+{
+	keeper->view.proved_version = keeper->order.goal.set.version;
+	keeper->facts.in_force_version = keeper->order.goal.set.version;
+	keeper->facts.in_force_lsn = result->lsn;
+	keeper->facts.in_force_timeline = result->timeline;
+	keeper->drifted = false;
+	keeper->stuck_since = 0;
+}
+
+static void
+done_promote(struct keeper *keeper, const struct step_result *result)
+{
+	struct keeper_view *view = &keeper->view;
+	struct text names;
+
+	view->seen.pg = PG_PRIMARY;
+	view->seen.timeline = result->timeline;
+	view->seen.streaming = false;
+	view->seen.waiters = 0;
+	text_init(&names, view->seen.sync_names, sizeof(view->seen.sync_names));
+	sync_set_names(&keeper->order.goal.set, &names);
+	view->settled = false;
+	view->ready = K_NEEDS_SLOTS;
+	view->proved_version = 0;
+	keeper->facts.promote_ms = result->ms;
+	keeper->facts.promoted_epoch = keeper->order.goal.epoch;
+	keeper->facts.promoted_timeline = result->timeline;
+	keeper->facts.fork_lsn = result->lsn;
+}
+
+static void
+done(struct keeper *keeper, const struct step_result *result)
+{
+	struct keeper_view *view = &keeper->view;
+
+	switch (result->step) {
+	case STEP_INITDB: view->ready = K_NEW; break;
+	case STEP_ADOPT: view->ready = K_NEEDS_ROLES; break;
+	case STEP_CONFIGURE:
+		view->ready = view->note.role == NOTE_STANDBY ? K_NEEDS_SLOTS : K_NEEDS_ROLES;
+		break;
+	case STEP_ROLES: view->ready = K_NEEDS_SLOTS; break;
+	case STEP_SLOTS: view->ready = K_READY; break;
+	case STEP_START_PRIMARY:
+		view->crashed = false;
+		view->stayed = false;
+		break;
+	case STEP_START_STANDBY: view->crashed = false; break;
+	case STEP_STOP:
+	case STEP_STOP_IMMEDIATE:
+	case STEP_HAND_OVER:
+	case STEP_REAP: done_stop(keeper, result); break;
+	case STEP_APPLY_SET: done_apply_set(keeper, result); break;
+	case STEP_DETACH:
+		keeper->facts.detached_lsn = result->lsn;
+		keeper->facts.detached_epoch = keeper->order.goal.epoch;
+		break;
+	case STEP_FOLLOW:
+		view->followed = keeper->order.goal.upstream;
+		view->followed_as = keeper->order.goal.admission;
+		break;
+	case STEP_PROVE_HISTORY: view->history = K_HISTORY_PROVED; break;
+	case STEP_KEEP_WAL: view->wal_kept = true; break;
+	case STEP_REWIND:
+	case STEP_CLONE:
+		view->history = K_HISTORY_COPIED;
+		view->ready = K_NEEDS_CONFIG;
+		view->followed = 0;
+		break;
+	case STEP_PROMOTE: done_promote(keeper, result); break;
+	case STEP_SETTLE: view->settled = true; break;
+	case STEP_NONE:
+	case STEP_NOTE:
+	case STEP_CLAIM:
+	case STEP_CUT_CLIENTS:
+	case STEP_FENCE:
+	case STEP_KEEP_STANDBY:
+	case STEP_COUNT:
+		break;
+	}
+}
+
+static void
+back_off(struct keeper *keeper, const struct step_result *result)
+{
+	pgaf_time wait = RETRY_FIRST << (keeper->failures < 6 ? keeper->failures : 6);
+
+	if (wait > RETRY_MOST)
+		wait = RETRY_MOST;
+	wait += (pgaf_time)(keeper->ops->random(keeper->world) % (uint64_t)(wait / 4 + 1));
+	keeper->failures++;
+	keeper->retry_at = keeper->now + wait;
+	text_copy(keeper->trouble, sizeof(keeper->trouble), result->text);
+	if (keeper->failures == 1 || keeper->now - keeper->reminded_at >= REMIND_AFTER) {
+		keeper->reminded_at = keeper->now;
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "step-failed", "%s failed: %s",
+		       step_name(result->step), result->text);
+	}
+}
+
+static void
+refused(struct keeper *keeper, const struct step_result *result)
+{
+	if (result->step == STEP_PROMOTE) {
+		renounce(keeper, result->text);
+		return;
+	}
+	if (result->step == STEP_ADOPT || result->step == STEP_INITDB) {
+		log_at(&keeper->logger, PGAF_LOG_ERROR, "refused", "%s", result->text);
+		keeper_end(keeper, 4);
+		return;
+	}
+	if (result->step == STEP_FOLLOW || result->step == STEP_REWIND)
+		keeper->view.history = K_HISTORY_CLONE;
+	back_off(keeper, result);
+}
+
+static void
+diverged(struct keeper *keeper, const struct step_result *result)
+{
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "diverged", "%s: %s", step_name(result->step),
+	       result->text);
+	keeper->view.history = result->step == STEP_REWIND ? K_HISTORY_CLONE : K_HISTORY_DIVERGED;
+}
+
+void
+step_finished(struct keeper *keeper, const struct step_result *result)
+{
+	if (result->step != STEP_PROMOTE || result->outcome != STEP_DONE)
+		look(keeper);
+	switch (result->outcome) {
+	case STEP_DONE:
+		keeper->failures = 0;
+		keeper->retry_at = 0;
+		keeper->trouble[0] = '\0';
+		done(keeper, result);
+		break;
+	case STEP_FAILED: back_off(keeper, result); break;
+	case STEP_REFUSED: refused(keeper, result); break;
+	case STEP_DIVERGED: diverged(keeper, result); break;
+	case STEP_LOST: keeper->view.claim = K_CLAIM_NONE; break;
+	case STEP_WRONG_TIMELINE: renounce(keeper, result->text); break;
+	}
+}

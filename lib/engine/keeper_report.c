@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What the keeper says: its report to the store, at once when a fact has
+ * changed, and its face to load balancers.
+ */
+#include "engine/keeper_state.h"
+
+#include <string.h>
+
+static bool
+is_caught_up(const struct observation *seen)
+{
+	return seen->pg == PG_STANDBY && seen->streaming && seen->consistent &&
+	       seen->upstream_lsn != 0 && seen->lsn + REACH_RECEIVE >= seen->upstream_lsn &&
+	       seen->replay + REACH_REPLAY >= seen->lsn;
+}
+
+static void
+report_peers(const struct keeper *keeper, struct report *report)
+{
+	report->peer_count = keeper->peer_count;
+	for (uint32_t i = 0; i < keeper->peer_count; i++) {
+		report->peers[i] = keeper->peers[i];
+		if (keeper->peers[i].reached)
+			report->peers[i].age_ms =
+			        (uint32_t)((keeper->now - keeper->peer_at[i]) / PGAF_MSEC(1));
+	}
+}
+
+static bool
+is_open(const struct keeper *keeper)
+{
+	const struct keeper_view *view = &keeper->view;
+	enum pgaf_state goal = view->orders.goal.state;
+	bool ending = keeper->busy && (keeper->order.step == STEP_STOP ||
+	                               keeper->order.step == STEP_STOP_IMMEDIATE ||
+	                               keeper->order.step == STEP_HAND_OVER ||
+	                               keeper->order.step == STEP_FENCE);
+
+	return view->seen.pg == PG_PRIMARY && view->note.role == NOTE_PRIMARY &&
+	       view->orders_known && view->leaving != K_LEAVES && !ending &&
+	       (pgaf_state_is_writable(goal) || goal == PGAF_STATE_PREPARE_PROMOTION ||
+	        goal == PGAF_STATE_STOP_REPLICATION);
+}
+
+void
+report_build(const struct keeper *keeper, struct report *report)
+{
+	const struct keeper_view *view = &keeper->view;
+	const struct observation *seen = &view->seen;
+
+	*report = keeper->facts;
+	report->state = keeper->state;
+	report->epoch = view->note.epoch;
+	report->incarnation = view->note.incarnation;
+	/* A crash stays one until a goal, or its absence, permitted to start again. */
+	report->pg = view->crashed && seen->pg == PG_STOPPED ? PG_EXITED : seen->pg;
+	report->system_identifier = seen->system_identifier;
+	report->server_version = seen->server_version;
+	report->timeline = seen->timeline;
+	report->disk_timeline = seen->disk_timeline;
+	report->lsn = seen->lsn;
+	report->lsn_complete = seen->lsn_complete;
+	report->replay = seen->replay;
+	report->vetoes = seen->vetoes;
+	report->leaving = view->leaving != K_STAYS;
+	report->has_data = seen->has_data && !seen->clone_unfinished;
+	report->crashed_inside = view->crashed && seen->exit_inside;
+	report->fenced = view->note.role == NOTE_FENCED;
+	report->route_open = is_open(keeper);
+	report->streaming = seen->pg == PG_STANDBY && seen->streaming;
+	report->streaming_admission = report->streaming ? seen->admission : 0;
+	report->history_proved = view->history == K_HISTORY_PROVED;
+	report->caught_up = is_caught_up(seen);
+	report->needs_clone = view->history == K_HISTORY_DIVERGED ||
+	                      view->history == K_HISTORY_CLONE ||
+	                      view->note.role == NOTE_CLONING;
+	report->replay_lag_ms = seen->replay_lag_ms;
+	report->disk_ms = seen->disk_ms;
+	report->drifted = keeper->drifted;
+	report->declined_version = view->note.declined_version;
+	if (view->proved_version != report->in_force_version)
+		report->in_force_version = 0;
+	/* Only a promotion that is noted counts as done. */
+	if (view->note.role != NOTE_PRIMARY || view->note.promotion != report->promoted_epoch)
+		report->promoted_epoch = 0;
+	if (keeper->stuck_since != 0)
+		report->waiters_ms = (uint32_t)((keeper->now - keeper->stuck_since) / PGAF_MSEC(1));
+	if (seen->pg == PG_PRIMARY) {
+		report->member_count = seen->member_count;
+		memcpy(report->members, seen->members, sizeof(report->members));
+	}
+	report_peers(keeper, report);
+}
+
+static bool
+peers_differ(const struct report *a, const struct report *b)
+{
+	if (a->peer_count != b->peer_count)
+		return true;
+	for (uint32_t i = 0; i < a->peer_count; i++)
+		if (a->peers[i].node != b->peers[i].node ||
+		    a->peers[i].reached != b->peers[i].reached ||
+		    a->peers[i].in_recovery != b->peers[i].in_recovery)
+			return true;
+	return false;
+}
+
+static bool
+members_differ(const struct report *a, const struct report *b)
+{
+	if (a->member_count != b->member_count)
+		return true;
+	for (uint32_t i = 0; i < a->member_count; i++)
+		if (a->members[i].node != b->members[i].node ||
+		    a->members[i].admission != b->members[i].admission ||
+		    a->members[i].streaming != b->members[i].streaming)
+			return true;
+	return false;
+}
+
+/* A fact that a decision may wait for; positions and ages are none. */
+bool
+report_differs(const struct report *a, const struct report *b)
+{
+#define DIFFERS(field) (a->field != b->field)
+	return DIFFERS(state) || DIFFERS(epoch) || DIFFERS(incarnation) || DIFFERS(run) ||
+	       DIFFERS(pg) || DIFFERS(system_identifier) || DIFFERS(timeline) ||
+	       DIFFERS(disk_timeline) || DIFFERS(lsn_complete) || DIFFERS(vetoes) ||
+	       DIFFERS(leaving) || DIFFERS(has_data) || DIFFERS(crashed_inside) ||
+	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(drifted) ||
+	       DIFFERS(needs_clone) || DIFFERS(streaming_admission) || DIFFERS(streaming) ||
+	       DIFFERS(history_proved) || DIFFERS(caught_up) || DIFFERS(detached_epoch) ||
+	       DIFFERS(declined_version) || DIFFERS(in_force_version) ||
+	       DIFFERS(in_force_timeline) || DIFFERS(renounced_epoch) ||
+	       DIFFERS(promoted_epoch) || DIFFERS(stopped_epoch) || DIFFERS(stopped_clean) ||
+	       (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
+	       (a->disk_ms == UINT32_MAX) != (b->disk_ms == UINT32_MAX) || peers_differ(a, b) ||
+	       members_differ(a, b);
+#undef DIFFERS
+}
+
+void
+report_send(struct keeper *keeper, bool urgent)
+{
+	report_build(keeper, &keeper->report);
+	keeper->answered_since = false;
+	keeper->report_due = keeper->now + keeper->view.orders.settings.report_interval;
+	keeper->ops->report(keeper->world, &keeper->report, urgent);
+}
+
+void
+report_send_if_changed(struct keeper *keeper)
+{
+	struct report next;
+
+	if (!keeper->view.link_open || !keeper->view.seen_known)
+		return;
+	report_build(keeper, &next);
+	if (report_differs(&keeper->report, &next))
+		report_send(keeper, true);
+	else if (keeper->now >= keeper->report_due)
+		report_send(keeper, false);
+}
+
+static const char *
+waiting_for(const struct keeper *keeper)
+{
+	if (!keeper->view.orders_known)
+		return "the monitor";
+	if (keeper->trouble[0] != '\0')
+		return keeper->trouble;
+	if (keeper->busy)
+		return step_doc(keeper->order.step);
+	return "";
+}
+
+void
+status_show(struct keeper *keeper)
+{
+	const struct keeper_view *view = &keeper->view;
+	enum pgaf_state goal = view->orders.goal.state;
+	struct report report;
+	struct keeper_status status = {
+		.route = ROUTE_CLOSED,
+		.alive = true,
+		.waiting = waiting_for(keeper),
+		.report = &report,
+		.seen = &view->seen,
+		.note = &view->note,
+		.formation = keeper->options.formation,
+		.group_id = keeper->options.group_id,
+		.node_id = view->note.node_id,
+		.name = keeper->options.name,
+		.peer_count = view->orders.peer_count,
+		.peers = view->orders.peers,
+		.primary = view->orders.primary,
+	};
+
+	report_build(keeper, &report);
+	if (report.route_open)
+		status.route = ROUTE_PRIMARY;
+	else if (view->seen.pg == PG_STANDBY && view->seen.consistent &&
+	         view->note.role == NOTE_STANDBY && view->leaving != K_LEAVES &&
+	         (goal == PGAF_STATE_SECONDARY || goal == PGAF_STATE_CATCHINGUP))
+		status.route = ROUTE_STANDBY;
+	status.ready = status.route != ROUTE_CLOSED;
+	status.synchronous = report.streaming_admission != 0;
+	keeper->ops->show(keeper->world, &status);
+}

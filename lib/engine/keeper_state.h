@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef ENGINE_KEEPER_STATE_H
+#define ENGINE_KEEPER_STATE_H
+
+/* Inside of the keeper engine, shared by its files. */
+
+#include "base/log.h"
+#include "core/keeper_rules.h"
+#include "engine/keeper_env.h"
+
+/* Time an observation stays good: in transition, and when all is calm. */
+#define LOOK_SOON    PGAF_MSEC(50)
+#define LOOK_WAITERS PGAF_MSEC(200)
+#define RETRY_FIRST  PGAF_MSEC(100)
+#define RETRY_MOST   PGAF_SECONDS(5)
+#define REMIND_AFTER PGAF_SECONDS(30)
+/* A standby is in reach when this little is missing. */
+#define REACH_RECEIVE (UINT64_C(16) << 20)
+#define REACH_REPLAY  (UINT64_C(64) << 20)
+
+struct keeper {
+	struct keeper_options    options;
+	const struct keeper_ops *ops;
+	void                    *world;
+	struct logger            logger;
+	struct keeper_view       view;
+	pgaf_time                now;
+
+	/* What is under way. At most one of step, note, claim begins another. */
+	bool                     busy;
+	struct step_order        order;
+	bool                     saving;
+	struct note              pending; /* the note being saved */
+	bool                     claiming;
+	bool                     claim_granted;
+	bool                     noted;
+	pgaf_time                claim_sent_at;
+	bool                     refreshing;
+	bool                     looking;    /* nothing is planned before Postgres was looked at */
+	bool                     again;      /* run the table once more */
+	uint64_t                 orders_sent; /* numbers steps */
+	uint32_t                 failures;
+	pgaf_time                retry_at;
+	pgaf_time                reminded_at;
+	char                     trouble[256]; /* why the last step failed */
+	uint32_t                 rule;       /* that acted last */
+
+	/* Reports. */
+	struct report            report;     /* as sent last */
+	enum pgaf_state          state;
+	pgaf_time                report_due;
+	pgaf_time                look_due;
+	bool                     answered_since; /* the store answered after the last report */
+	struct report            facts;      /* stable facts, kept between reports */
+	bool                     drifted;
+	uint64_t                 server_start;
+	uint64_t                 exits;
+	pgaf_lsn                 members_flush; /* sum, to see progress */
+	pgaf_time                stuck_since;   /* waiters without progress; 0 none */
+	uint32_t                 peer_count;
+	struct peer_view         peers[PGAF_NODES_MAX];
+	pgaf_time                peer_at[PGAF_NODES_MAX];
+
+	/* Leaving. */
+	pgaf_time                leave_at;      /* SIGTERM; 0 no */
+	bool                     ended;
+	int                      exit_code;
+};
+
+/* keeper_report.c */
+void report_build(const struct keeper *keeper, struct report *report);
+bool report_differs(const struct report *sent, const struct report *next);
+void report_send(struct keeper *keeper, bool urgent);
+void report_send_if_changed(struct keeper *keeper);
+void status_show(struct keeper *keeper);
+
+/* keeper_act.c */
+void act(struct keeper *keeper);
+void step_finished(struct keeper *keeper, const struct step_result *result);
+bool step_is_cancellable(enum step step);
+void step_cancel(struct keeper *keeper);
+void look(struct keeper *keeper);
+void renounce(struct keeper *keeper, const char *why);
+void claim_settle(struct keeper *keeper);
+
+/* keeper_leave.c */
+void leave_run(struct keeper *keeper);
+pgaf_time leave_deadline(const struct keeper *keeper);
+void keeper_end(struct keeper *keeper, int code);
+
+#endif
