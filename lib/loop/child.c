@@ -349,6 +349,17 @@ loop_child_kill(struct loop_child *child, int signal)
 	pidfd_send_signal(child->pidfd, signal, NULL, 0);
 }
 
+bool
+loop_owns(const struct loop *loop, pid_t pid)
+{
+	const struct loop_child *child = NULL;
+
+	TAILQ_FOREACH (child, &loop->children, link)
+		if (child->pid == pid && !child->reaped)
+			return true;
+	return false;
+}
+
 void
 loop_child_free(struct loop_child *child)
 {

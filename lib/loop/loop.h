@@ -94,6 +94,9 @@ pid_t loop_child_pid(const struct loop_child *child);
 void loop_child_kill(struct loop_child *child, int signal);
 /* Stop waiting; the process goes on (detached). After `ended` the handle is already freed. */
 void loop_child_free(struct loop_child *child);
+/* Whether this is a child that was started here and is not reaped yet, detached ones included: a
+ * host that reaps for the whole process must leave it alone. */
+bool loop_owns(const struct loop *loop, pid_t pid);
 
 /* Watch any process by pidfd. `ended` runs once; status is -1 when it is not our child. The
  * handle must be freed by its owner. NULL with errno when there is no such process. */

@@ -221,7 +221,7 @@ conn_fail(struct conn *conn, enum conn_failure failure, const struct pgaf_error 
 	conn->calls++;
 	while ((statement = STAILQ_FIRST(&left))) {
 		STAILQ_REMOVE_HEAD(&left, next);
-		if (same)
+		if (same && statement->done)
 			statement->done(statement->ctx, NULL, &error);
 		same = same && conn->generation == generation && !conn->freed;
 		free(statement);

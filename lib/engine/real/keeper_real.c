@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* A keeper in the real world: made from options, run by its embedder's loop. */
+
+#include <pgaf/keeper.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pure/error.h"
+#include "base/pure/text.h"
+#include "engine/real/api.h"
+#include "engine/real/keeper_parts.h"
+#include "store/postgres.h"
+
+/* ---- the engine's turns and its end ------------------------------------------------ */
+
+void
+keeper_end(struct pgaf_keeper *keeper, int exit_code)
+{
+	if (keeper->ended)
+		return;
+	keeper->ended = true;
+	keeper->exit_code = exit_code;
+}
+
+void
+keeper_fail(struct pgaf_keeper *keeper, const struct pgaf_error *error)
+{
+	if (keeper->ended)
+		return;
+	keeper->error = *error;
+	keeper_end(keeper, api_exit_code(error->code));
+}
+
+/* What happens while the engine runs waits for its next turn: operations do not call back. */
+void
+keeper_turn(struct pgaf_keeper *keeper)
+{
+	pgaf_time now = loop_now(keeper->loop);
+
+	assert(!keeper->inside);
+	if (!keeper->engine || keeper->ended)
+		return;
+	keeper->inside = true;
+	keeper_run(keeper->engine, now);
+	keeper->inside = false;
+	loop_timer_set(keeper->timer, keeper_deadline(keeper->engine));
+}
+
+static void
+keeper_timer_fired(void *ctx)
+{
+	keeper_turn(ctx);
+}
+
+/* ---- construction --------------------------------------------------------------------- */
+
+static int
+keeper_fill_registration(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                         struct pgaf_error *error)
+{
+	struct link_registration *reg = &keeper->registration;
+	char host[PGAF_HOST_MAX];
+	int result = api_host_name(host, sizeof(host), error);
+	const char *http = api_text(options->http, "[::]:8008");
+	const char *port = strrchr(http, ':');
+	uint64_t number = 0;
+
+	if (result < 0)
+		return result;
+	if (!text_copy(reg->formation, sizeof(reg->formation),
+	               api_text(options->formation, "default")) ||
+	    !text_copy(reg->name, sizeof(reg->name), api_text(options->name, host)) ||
+	    !text_copy(reg->host, sizeof(reg->host), api_text(options->hostname, host)) ||
+	    !text_copy(reg->region, sizeof(reg->region), api_text(options->region, "")))
+		return error_set(error, PGAF_ECONFIG,
+		                 "formation, name, hostname or region is too long");
+	if (options->candidate_priority > 100)
+		return error_set(error, PGAF_ECONFIG, "candidate-priority is %u, more than 100",
+		                 options->candidate_priority);
+	reg->group_id = options->group_id;
+	reg->port = options->port != 0 ? options->port : 5432;
+	if (port && text_to_u64(port + 1, &number) && number <= UINT16_MAX)
+		reg->http_port = (uint32_t)number;
+	reg->priority = options->candidate_priority;
+	reg->quorum = options->replication_quorum;
+	reg->bootstrap = !options->no_bootstrap;
+	reg->rejoin = options->rejoin;
+	return 0;
+}
+
+/* What does not change while it lives. */
+static void
+keeper_fill(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options)
+{
+	const struct link_registration *reg = &keeper->registration;
+
+	keeper->options = (struct keeper_options){
+		.group_id        = reg->group_id,
+		.no_handover     = options->no_handover,
+		.rejoin          = options->rejoin,
+		.keep_running    = options->keep_running,
+		.allow_old_minor = options->allow_old_minor,
+	};
+	text_copy(keeper->options.formation, sizeof(keeper->options.formation), reg->formation);
+	text_copy(keeper->options.name, sizeof(keeper->options.name), reg->name);
+	keeper->page = (struct keeper_page_data){.alive = true, .group_id = reg->group_id};
+	text_copy(keeper->page.formation, sizeof(keeper->page.formation), reg->formation);
+	text_copy(keeper->page.name, sizeof(keeper->page.name), reg->name);
+	text_copy(keeper->page.waiting, sizeof(keeper->page.waiting),
+	          "waiting for the monitor: not registered yet");
+	keeper->logger = (struct logger){
+		.fn        = options->log,
+		.ctx       = options->log_ctx,
+		.level     = options->log_level,
+		.formation = keeper->options.formation,
+		.group_id  = (int)reg->group_id,
+		.node_name = keeper->options.name,
+	};
+}
+
+static int
+keeper_make_instance(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                     struct pgaf_error *error)
+{
+	static const char *const samenet[] = {"samenet", NULL};
+	const char **networks = api_list(options->client_networks, options->client_network_count);
+
+	if (!networks)
+		return error_set(error, PGAF_ENOMEM, "out of memory");
+	keeper->instance = instance_new(
+		keeper->loop,
+		&(struct instance_options){
+			.pgdata              = keeper->home.pgdata,
+			.state_dir           = keeper->home.state_dir,
+			.bindir              = api_text(options->bindir, ""),
+			.listen              = api_text(options->listen, ""),
+			.port                = keeper->registration.port,
+			.socket_dir          = "",
+			.auth                = api_text(options->auth, "scram-sha-256"),
+			.ssl                 = !options->no_ssl,
+			.ssl_ca_file         = api_text(options->ssl_ca_file, ""),
+			.ssl_cert_file       = api_text(options->server_cert, ""),
+			.ssl_key_file        = api_text(options->server_key, ""),
+			.skip_hba            = options->skip_pg_hba,
+			.client_networks     = networks[0] ? networks : samenet,
+			.dbname              = api_text(options->dbname, ""),
+			.username            = api_text(options->username, ""),
+			.password            = api_text(options->password, ""),
+			.maximum_backup_rate = api_text(options->maximum_backup_rate, "100M"),
+			.replicator_password = "",
+			.probe_password      = "",
+			.allow_old_minor     = options->allow_old_minor,
+		},
+		&keeper_instance_callbacks, keeper, error);
+	free(networks);
+	return keeper->instance ? 0 : (error->code != 0 ? error->code : PGAF_ENOMEM);
+}
+
+static int
+keeper_make_link(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                 struct pgaf_error *error)
+{
+	if (options->monitor_count == 0)
+		return error_set(error, PGAF_ECONFIG, "no monitor is given");
+	keeper->link = postgres_link_new(keeper->loop,
+	                                 &(struct postgres_link_options){
+						 .uris        = options->monitors,
+						 .uri_count   = options->monitor_count,
+						 .join_secret = api_text(options->join_secret, ""),
+						 .log         = options->log,
+						 .log_ctx     = options->log_ctx,
+					 },
+	                                 &keeper_link_callbacks, keeper, error);
+	if (keeper->link)
+		return 0;
+	return error->code != 0 ? error_prefix(error, "monitor") : PGAF_ENOMEM;
+}
+
+static int
+keeper_make_http(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                 struct pgaf_error *error)
+{
+	const char *address = api_text(options->http, "[::]:8008");
+
+	if (strcmp(address, "off") == 0)
+		return 0;
+	keeper->http = http_new(keeper->loop, address, keeper_page_wanted, keeper, error);
+	return keeper->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
+}
+
+/* Nothing is touched before the options are found to be right. */
+static int
+keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+            struct pgaf_error *error)
+{
+	int result = keeper_fill_registration(keeper, options, error);
+
+	if (result < 0)
+		return result;
+	keeper_fill(keeper, options);
+	keeper->loop = loop_new(error);
+	if (!keeper->loop)
+		return PGAF_ENOMEM;
+	keeper->timer = loop_timer_new(keeper->loop, keeper_timer_fired, keeper);
+	keeper->nag = loop_timer_new(keeper->loop, keeper_nag, keeper);
+	if (!keeper->timer || !keeper->nag)
+		return error_set(error, PGAF_ENOMEM, "out of memory");
+	result = keeper_make_link(keeper, options, error);
+	if (result < 0)
+		return result;
+	result = home_open(&keeper->home, options->pgdata, options->state_dir, error);
+	if (result < 0)
+		return result;
+	result = keeper_make_instance(keeper, options, error);
+	if (result < 0)
+		return result;
+	result = keeper_make_http(keeper, options, error);
+	return result < 0 ? result : keeper_start(keeper, error);
+}
+
+struct pgaf_keeper *
+pgaf_keeper_new(const struct pgaf_keeper_options *options, struct pgaf_error *error)
+{
+	struct pgaf_keeper_options own;
+	struct pgaf_error local = {0};
+	struct pgaf_keeper *keeper = NULL;
+
+	if (!error)
+		error = &local;
+	*error = (struct pgaf_error){0};
+	if (api_take_options(&own, sizeof(own), options, error) < 0)
+		return NULL;
+	if (!own.pgdata || own.pgdata[0] == '\0') {
+		error_set(error, PGAF_ECONFIG, "pgdata is not given");
+		return NULL;
+	}
+	keeper = calloc(1, sizeof(*keeper));
+	if (!keeper) {
+		error_set(error, PGAF_ENOMEM, "out of memory");
+		return NULL;
+	}
+	keeper->home = (struct home){.state_lock = -1, .data_lock = -1};
+	if (keeper_make(keeper, &own, error) < 0) {
+		pgaf_keeper_free(keeper);
+		return NULL;
+	}
+	return keeper;
+}
+
+void
+pgaf_keeper_free(struct pgaf_keeper *keeper)
+{
+	if (!keeper)
+		return;
+	keeper->closing = true;
+	http_free(keeper->http);
+	keeper_world_free(keeper);
+	if (keeper->link)
+		keeper->link->ops->free(keeper->link);
+	instance_free(keeper->instance);
+	loop_timer_free(keeper->timer);
+	loop_timer_free(keeper->nag);
+	/* Waits for what is being written, which still looks at the keeper when it is done. */
+	loop_free(keeper->loop);
+	keeper_free(keeper->engine);
+	home_close(&keeper->home);
+	explicit_bzero(&keeper->identity, sizeof(keeper->identity));
+	free(keeper);
+}
+
+/* ---- the embedder's loop ----------------------------------------------------------------- */
+
+int
+pgaf_keeper_fd(const struct pgaf_keeper *keeper)
+{
+	return loop_fd(keeper->loop);
+}
+
+pgaf_time
+pgaf_keeper_deadline(const struct pgaf_keeper *keeper)
+{
+	return keeper->ended ? loop_now(keeper->loop) : loop_deadline(keeper->loop);
+}
+
+int
+pgaf_keeper_dispatch(struct pgaf_keeper *keeper)
+{
+	if (!keeper->ended)
+		loop_dispatch(keeper->loop);
+	return keeper->ended ? 0 : 1;
+}
+
+void
+pgaf_keeper_stop(struct pgaf_keeper *keeper)
+{
+	if (!keeper->engine) {
+		keeper_end(keeper, 0);
+		return;
+	}
+	keeper_on_terminate(keeper->engine, loop_now(keeper->loop));
+	loop_timer_set(keeper->timer, loop_now(keeper->loop));
+}
+
+void
+pgaf_keeper_leave(struct pgaf_keeper *keeper)
+{
+	if (!keeper->engine) {
+		keeper_end(keeper, 0);
+		return;
+	}
+	keeper_on_leave(keeper->engine, loop_now(keeper->loop));
+	loop_timer_set(keeper->timer, loop_now(keeper->loop));
+}
+
+void
+pgaf_keeper_reload(struct pgaf_keeper *keeper)
+{
+	instance_reload(keeper->instance);
+}
+
+int
+pgaf_keeper_exit_code(const struct pgaf_keeper *keeper, struct pgaf_error *error)
+{
+	if (error)
+		*error = keeper->error;
+	return keeper->ended ? keeper->exit_code : -1;
+}
+
+bool
+pgaf_keeper_owns(const struct pgaf_keeper *keeper, int pid)
+{
+	return loop_owns(keeper->loop, pid);
+}

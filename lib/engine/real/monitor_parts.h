@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef REAL_MONITOR_PARTS_H
+#define REAL_MONITOR_PARTS_H
+
+/* The inside of a struct pgaf_monitor, shared by the files that make its world. */
+
+#include <pgaf/monitor.h>
+
+#include "base/log.h"
+#include "core/codec.h"
+#include "engine/monitor_env.h"
+#include "engine/real/home.h"
+#include "http/http.h"
+#include "pg/probe.h"
+#include "store/server.h"
+#include "store/store.h"
+
+struct monitor_group;
+
+/* One node whose Postgres is being watched. */
+struct monitor_watch {
+	struct monitor_group *group;
+	pgaf_node_id          node; /* 0 = none */
+	char                  host[PGAF_HOST_MAX];
+	uint32_t              port;
+	struct probe         *probe;
+};
+
+/* What operators were last shown of a group. */
+struct monitor_shown {
+	uint64_t      epoch;
+	uint32_t      count;
+	enum evidence evidence[PGAF_NODES_MAX];
+	enum session  session[PGAF_NODES_MAX];
+	pgaf_time     at;
+};
+
+/* One group: its engine, and what the engine sees of the world. */
+struct monitor_group {
+	struct monitor_group  *next;
+	struct pgaf_monitor   *monitor;
+	struct store_group_key key;
+	struct monitor        *engine; /* NULL: the group is gone; calls for it may be under way */
+	struct loop_timer     *timer;  /* the engine's deadline */
+	struct loop_timer     *poll;   /* reports without news are found by asking */
+	struct monitor_watch   watches[PGAF_NODES_MAX];
+	bool                   loading, load_again, asking;
+	bool                   loaded;
+	struct monitor_shown   shown;
+};
+
+struct pgaf_monitor {
+	struct loop          *loop;
+	struct logger         logger;
+	struct home           home;
+	struct server        *server; /* NULL with a store elsewhere */
+	struct store         *store;
+	struct http          *http;
+	struct monitor_group *groups;
+	bool                  inside;   /* an engine runs */
+	bool                  store_open;
+	uint64_t              incarnation;
+	pgaf_time             store_age; /* at opened_at; < 0: not new */
+	pgaf_time             opened_at;
+	unsigned              stop_calls;
+	uint64_t              stalls;
+	uint64_t              decisions;
+
+	char                 *uri;      /* of the store, when it is elsewhere */
+	char                  run_file[HOME_PATH_MAX + 64];
+	char                 *join_secret; /* "" = none was given */
+
+	char                  picture[CODEC_SNAPSHOT_MAX];
+
+	bool                  ended;
+	int                   exit_code;
+	struct pgaf_error     error;
+};
+
+/* ---- monitor_real.c: life ------------------------------------------------------ */
+void monitor_end(struct pgaf_monitor *monitor, int exit_code);
+void monitor_fail(struct pgaf_monitor *monitor, const struct pgaf_error *error);
+/* Before an engine judges silence: was this process able to listen? */
+void monitor_feel_stall(struct pgaf_monitor *monitor);
+
+/* ---- monitor_group.c: the world of one group -------------------------------------- */
+/* The group with this key, made when it is new; NULL when out of memory. */
+struct monitor_group *group_get(struct pgaf_monitor *monitor, const struct store_group_key *key);
+void group_free_all(struct pgaf_monitor *monitor);
+void group_turn(struct monitor_group *group);
+void group_store(struct monitor_group *group, bool open);
+/* Read it again; coalesced. */
+void group_load(struct monitor_group *group);
+void group_ask_reports(struct monitor_group *group);
+
+/* ---- monitor_pages.c: the HTTP face -------------------------------------------------- */
+void monitor_page_wanted(void *ctx, const struct http_request *request,
+                         struct http_answer *answer);
+
+#endif

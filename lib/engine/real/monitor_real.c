@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A monitor in the real world: its own PostgreSQL or one elsewhere, the store
+ * in it, one engine for each group that the store knows.
+ */
+
+#include <pgaf/monitor.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pure/error.h"
+#include "base/pure/text.h"
+#include "engine/real/api.h"
+#include "engine/real/monitor_parts.h"
+#include "store/postgres.h"
+
+#define STALL_LIMIT      PGAF_MSEC(250)
+#define SERVER_STOP_LIMIT PGAF_SECONDS(5)
+
+/* ---- ends ------------------------------------------------------------------------- */
+
+void
+monitor_end(struct pgaf_monitor *monitor, int exit_code)
+{
+	if (monitor->ended)
+		return;
+	monitor->ended = true;
+	monitor->exit_code = exit_code;
+}
+
+void
+monitor_fail(struct pgaf_monitor *monitor, const struct pgaf_error *error)
+{
+	if (monitor->ended)
+		return;
+	monitor->error = *error;
+	monitor_end(monitor, api_exit_code(error->code));
+}
+
+void
+monitor_feel_stall(struct pgaf_monitor *monitor)
+{
+	pgaf_time now = 0;
+
+	if (!loop_stalled(monitor->loop, STALL_LIMIT))
+		return;
+	monitor->stalls++;
+	log_at(&monitor->logger, PGAF_LOG_WARNING, "stalled",
+	       "this process could not run for a while; silence of nodes before counts for nothing");
+	now = loop_now(monitor->loop);
+	for (struct monitor_group *group = monitor->groups; group; group = group->next)
+		if (group->engine)
+			monitor_on_stall(group->engine, now);
+}
+
+/* ---- the store ----------------------------------------------------------------------- */
+
+static void
+monitor_groups_listed(void *ctx, int result, const struct store_group_key *keys, uint32_t count)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	if (result < 0)
+		return; /* the session is lost, and `opened` comes again */
+	for (uint32_t i = 0; i < count; i++) {
+		struct monitor_group *group = group_get(monitor, &keys[i]);
+
+		if (group)
+			group_store(group, true);
+	}
+}
+
+static void
+monitor_store_opened(void *ctx, uint64_t incarnation, pgaf_time age)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	monitor->store_open = true;
+	monitor->incarnation = incarnation;
+	monitor->store_age = age;
+	monitor->opened_at = loop_now(monitor->loop);
+	log_at(&monitor->logger, PGAF_LOG_INFO, "store-open", "the store is open");
+	monitor->store->ops->groups(monitor->store, monitor_groups_listed, monitor);
+}
+
+/* The store says itself what it waits for, at first and every 30 s. */
+static void
+monitor_store_lost(void *ctx, const struct pgaf_error *error)
+{
+	struct pgaf_monitor *monitor = ctx;
+	bool was_open = monitor->store_open;
+
+	if (monitor->ended || monitor->stop_calls > 0)
+		return;
+	monitor->store_open = false;
+	if (error && (error->code == PGAF_EREFUSED || error->code == PGAF_ECONFIG ||
+	              error->code == PGAF_EAUTH)) {
+		monitor_fail(monitor, error);
+		return;
+	}
+	if (!was_open)
+		return;
+	log_at(&monitor->logger, PGAF_LOG_WARNING, "store-lost", "the store is lost: %s",
+	       error ? error->text : "no session");
+	for (struct monitor_group *group = monitor->groups; group; group = group->next)
+		group_store(group, false);
+}
+
+static void
+monitor_store_changed(void *ctx, const struct store_group_key *key, enum store_change change,
+                      pgaf_node_id node)
+{
+	struct pgaf_monitor *monitor = ctx;
+	struct monitor_group *group = NULL;
+
+	(void)node;
+	for (group = monitor->groups; group; group = group->next)
+		if (group->engine && group->key.id == key->id &&
+		    strcmp(group->key.formation, key->formation) == 0)
+			break;
+	if (!group) {
+		group = group_get(monitor, key);
+		if (group)
+			group_store(group, true);
+	} else if (change == STORE_REPORTED) {
+		group_ask_reports(group);
+	} else {
+		group_load(group);
+	}
+}
+
+static void
+monitor_open_store(struct pgaf_monitor *monitor)
+{
+	static const struct store_callbacks callbacks = {
+		.opened  = monitor_store_opened,
+		.lost    = monitor_store_lost,
+		.changed = monitor_store_changed,
+	};
+	const struct server *server = monitor->server;
+	struct pgaf_error error = {0};
+
+	if (monitor->store)
+		return;
+	monitor->store = postgres_store_new(
+		monitor->loop,
+		&(struct postgres_store_options){
+			.uri               = server ? server_uri(server) : monitor->uri,
+			.run_file          = monitor->run_file[0] ? monitor->run_file : NULL,
+			.join_secret       = server                  ? server_join_secret(server)
+			                     : monitor->join_secret[0] ? monitor->join_secret
+			                                             : NULL,
+			.operator_password = server ? server_operator_password(server) : NULL,
+			.reader_password   = server ? server_reader_password(server) : NULL,
+			.log               = monitor->logger.fn,
+			.log_ctx           = monitor->logger.ctx,
+		},
+		&callbacks, monitor, &error);
+	if (!monitor->store)
+		monitor_fail(monitor, &error);
+}
+
+/* ---- its own PostgreSQL ------------------------------------------------------------------ */
+
+static void
+monitor_server_ready(void *ctx)
+{
+	struct pgaf_monitor *monitor = ctx;
+	struct pgaf_error error = {0};
+
+	if (monitor->ended || monitor->stop_calls > 0)
+		return;
+	/* initdb may have put a new directory in the place of the locked one. */
+	if (home_lock_again(&monitor->home, &error) < 0)
+		monitor_fail(monitor, &error);
+	else
+		monitor_open_store(monitor);
+}
+
+static void
+monitor_server_down(void *ctx, const struct pgaf_error *error)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	log_at(&monitor->logger, PGAF_LOG_ERROR, "store-server-down",
+	       "the PostgreSQL of the store ended: %s", error ? error->text : "unknown reason");
+}
+
+static void
+monitor_server_failed(void *ctx, const struct pgaf_error *error)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	monitor_fail(monitor, error);
+}
+
+static void
+monitor_server_stopped(void *ctx)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	log_at(&monitor->logger, PGAF_LOG_INFO, "stopped", "the PostgreSQL of the store is stopped");
+	monitor_end(monitor, 0);
+}
+
+static int
+monitor_make_server(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                    const char *hostname, struct pgaf_error *error)
+{
+	static const struct server_callbacks callbacks = {
+		.ready   = monitor_server_ready,
+		.down    = monitor_server_down,
+		.failed  = monitor_server_failed,
+		.stopped = monitor_server_stopped,
+	};
+
+	monitor->server = server_new(monitor->loop,
+	                             &(struct server_options){
+					     .pgdata               = monitor->home.pgdata,
+					     .state_dir            = monitor->home.state_dir,
+					     .bindir               = options->bindir,
+					     .port                 = options->port != 0 ? options->port : 5432,
+					     .listen               = options->listen,
+					     .hostname             = hostname,
+					     .auth                 = options->auth,
+					     .no_ssl               = options->no_ssl,
+					     .ssl_ca_file          = options->ssl_ca_file,
+					     .server_cert          = options->server_cert,
+					     .server_key           = options->server_key,
+					     .join_secret          = options->join_secret,
+					     .client_networks      = options->client_networks,
+					     .client_network_count = options->client_network_count,
+					     .log                  = options->log,
+					     .log_ctx              = options->log_ctx,
+				     },
+	                             &callbacks, monitor, error);
+	if (!monitor->server)
+		return error->code != 0 ? error->code : PGAF_ENOMEM;
+	if (server_made_join_secret(monitor->server))
+		log_at(&monitor->logger, PGAF_LOG_INFO, "join-secret-made",
+		       "made a join secret for keepers: %s",
+		       server_join_secret_path(monitor->server));
+	return 0;
+}
+
+/* ---- construction ---------------------------------------------------------------------------- */
+
+/* Elsewhere the store has no server of ours, and needs no data directory. */
+static int
+monitor_make_store(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                   struct pgaf_error *error)
+{
+	char hostname[PGAF_HOST_MAX];
+	int result = 0;
+
+	if (monitor->home.state_dir[0] != '\0')
+		home_path(&monitor->home, "run", monitor->run_file);
+	if (options->store_uri) {
+		monitor->uri = strdup(options->store_uri);
+		monitor->join_secret = strdup(api_text(options->join_secret, ""));
+		if (!monitor->uri || !monitor->join_secret)
+			return error_set(error, PGAF_ENOMEM, "out of memory");
+		monitor_open_store(monitor);
+		if (monitor->store)
+			return 0;
+		*error = monitor->error;
+		return error->code;
+	}
+	result = api_host_name(hostname, sizeof(hostname), error);
+	if (result < 0)
+		return result;
+	result = monitor_make_server(monitor, options, api_text(options->hostname, hostname),
+	                             error);
+	if (result == 0)
+		server_start(monitor->server);
+	return result;
+}
+
+static int
+monitor_make_http(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                  struct pgaf_error *error)
+{
+	const char *address = api_text(options->http, "127.0.0.1:8009");
+
+	if (strcmp(address, "off") == 0)
+		return 0;
+	monitor->http = http_new(monitor->loop, address, monitor_page_wanted, monitor, error);
+	return monitor->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
+}
+
+static void
+monitor_warn(const struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options)
+{
+	if (options->no_ssl)
+		log_at(&monitor->logger, PGAF_LOG_WARNING, "no-ssl",
+		       "connections to the store are not encrypted (--no-ssl)");
+	if (strcmp(api_text(options->auth, ""), "trust") == 0)
+		log_at(&monitor->logger, PGAF_LOG_WARNING, "auth-trust",
+		       "whoever can reach the store may do everything (--auth trust)");
+}
+
+static int
+monitor_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+             struct pgaf_error *error)
+{
+	bool has_home = options->pgdata || options->state_dir;
+	int result = 0;
+
+	monitor->logger = (struct logger){
+		.fn = options->log, .ctx = options->log_ctx, .level = options->log_level};
+	monitor->loop = loop_new(error);
+	if (!monitor->loop)
+		return PGAF_ENOMEM;
+	if (has_home)
+		result = home_open(&monitor->home, options->pgdata, options->state_dir, error);
+	if (result < 0)
+		return result;
+	result = monitor_make_http(monitor, options, error);
+	if (result < 0)
+		return result;
+	monitor_warn(monitor, options);
+	return monitor_make_store(monitor, options, error);
+}
+
+struct pgaf_monitor *
+pgaf_monitor_new(const struct pgaf_monitor_options *options, struct pgaf_error *error)
+{
+	struct pgaf_monitor_options own;
+	struct pgaf_error local = {0};
+	struct pgaf_monitor *monitor = NULL;
+
+	if (!error)
+		error = &local;
+	*error = (struct pgaf_error){0};
+	if (api_take_options(&own, sizeof(own), options, error) < 0)
+		return NULL;
+	if (!own.pgdata == !own.store_uri) {
+		error_set(error, PGAF_ECONFIG, own.pgdata ? "pgdata and store-uri exclude each other"
+		                                          : "pgdata is not given");
+		return NULL;
+	}
+	monitor = calloc(1, sizeof(*monitor));
+	if (!monitor) {
+		error_set(error, PGAF_ENOMEM, "out of memory");
+		return NULL;
+	}
+	monitor->home = (struct home){.state_lock = -1, .data_lock = -1};
+	if (monitor_make(monitor, &own, error) < 0) {
+		pgaf_monitor_free(monitor);
+		return NULL;
+	}
+	return monitor;
+}
+
+static void
+monitor_free_secret(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+void
+pgaf_monitor_free(struct pgaf_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	http_free(monitor->http);
+	if (monitor->store)
+		monitor->store->ops->free(monitor->store);
+	group_free_all(monitor);
+	server_free(monitor->server);
+	loop_free(monitor->loop);
+	home_close(&monitor->home);
+	monitor_free_secret(monitor->uri);
+	monitor_free_secret(monitor->join_secret);
+	free(monitor);
+}
+
+/* ---- the embedder's loop ------------------------------------------------------------------------ */
+
+int
+pgaf_monitor_fd(const struct pgaf_monitor *monitor)
+{
+	return loop_fd(monitor->loop);
+}
+
+pgaf_time
+pgaf_monitor_deadline(const struct pgaf_monitor *monitor)
+{
+	return monitor->ended ? loop_now(monitor->loop) : loop_deadline(monitor->loop);
+}
+
+int
+pgaf_monitor_dispatch(struct pgaf_monitor *monitor)
+{
+	if (!monitor->ended)
+		loop_dispatch(monitor->loop);
+	return monitor->ended ? 0 : 1;
+}
+
+void
+pgaf_monitor_stop(struct pgaf_monitor *monitor)
+{
+	if (monitor->ended)
+		return;
+	monitor->stop_calls++;
+	monitor->store_open = false;
+	if (!monitor->server)
+		monitor_end(monitor, 0);
+	else
+		server_stop(monitor->server, monitor->stop_calls > 1 ? 0 : SERVER_STOP_LIMIT);
+}
+
+void
+pgaf_monitor_leave(struct pgaf_monitor *monitor)
+{
+	monitor_end(monitor, 0);
+}
+
+void
+pgaf_monitor_reload(struct pgaf_monitor *monitor)
+{
+	if (monitor->server)
+		server_reload(monitor->server);
+}
+
+int
+pgaf_monitor_exit_code(const struct pgaf_monitor *monitor, struct pgaf_error *error)
+{
+	if (error)
+		*error = monitor->error;
+	return monitor->ended ? monitor->exit_code : -1;
+}
+
+bool
+pgaf_monitor_owns(const struct pgaf_monitor *monitor, int pid)
+{
+	return loop_owns(monitor->loop, pid);
+}
