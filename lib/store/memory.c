@@ -295,8 +295,7 @@ static void
 face_open(struct face *face)
 {
 	if (face->link) {
-		if (face->link->node != 0)
-			memory_link_hello(face->link);
+		memory_link_let_in(face->link);
 		return;
 	}
 	face->open = true;

@@ -25,17 +25,13 @@ link_free(struct link *base)
 }
 
 static void
-link_enroll(struct link *base, const struct link_registration *registration)
+link_register(struct memory_link *link)
 {
-	struct memory_link *link = link_of(base);
 	struct link_registered answer = {0};
 	struct pgaf_error error = {0};
 	struct item *item = NULL;
-	int result = 0;
+	int result = memory_register(link->face.memory, &link->registration, &answer, &error);
 
-	if (link->face.cut)
-		return;
-	result = memory_register(link->face.memory, registration, &answer, &error);
 	item = memory_tell(&link->face, ITEM_REGISTERED);
 	if (item) {
 		item->result = result;
@@ -46,7 +42,60 @@ link_enroll(struct link *base, const struct link_registration *registration)
 		return;
 	link->node = answer.node_id;
 	text_copy(link->token, sizeof(link->token), answer.token);
+	link->registration.node_id = answer.node_id;
+	link->registration.rejoin = false;
+	text_copy(link->registration.token, sizeof(link->registration.token), answer.token);
 	memory_link_hello(link);
+}
+
+static void
+link_enroll(struct link *base, const struct link_registration *registration)
+{
+	struct memory_link *link = link_of(base);
+
+	link->registration = *registration;
+	link->has_data = registration->has_data;
+	link->system_identifier = registration->system_identifier;
+	link->node = 0;
+	/* A face that is cut off registers when it is let in again. */
+	link->enrolling = link->face.cut;
+	if (!link->enrolling)
+		link_register(link);
+}
+
+static bool
+link_was_dropped(const struct memory_link *link)
+{
+	const struct memory_state *state = &link->face.memory->state;
+
+	for (uint32_t i = 0; i < state->tombstone_count; i++) {
+		if (state->tombstones[i].id == link->node &&
+		    strcmp(state->tombstones[i].token, link->token) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The store is another one than before: register there as what the last report said. */
+static void
+link_register_again(struct memory_link *link)
+{
+	link->registration.was_member = true;
+	link->registration.has_data = link->has_data;
+	link->registration.system_identifier = link->system_identifier;
+	link_register(link);
+}
+
+void
+memory_link_let_in(struct memory_link *link)
+{
+	bool enrolling = link->enrolling;
+
+	link->enrolling = false;
+	if (enrolling)
+		link_register(link);
+	else if (link->node != 0)
+		memory_link_hello(link);
 }
 
 /* This session speaks for the node from now on; an older one is not heard any more. */
@@ -59,8 +108,12 @@ memory_link_hello(struct memory_link *link)
 	struct face *face = NULL;
 
 	link->face.open = true;
-	if (!node || strcmp(node->token, link->token) != 0) {
+	if (link_was_dropped(link)) {
 		memory_tell(&link->face, ITEM_DROPPED);
+		return;
+	}
+	if (!node || strcmp(node->token, link->token) != 0) {
+		link_register_again(link);
 		return;
 	}
 	LIST_FOREACH(face, &memory->faces, next) {
@@ -83,6 +136,8 @@ link_report(struct link *base, const struct report *report, bool urgent)
 	struct report facts;
 	bool news = false;
 
+	link->has_data = report->has_data;
+	link->system_identifier = report->system_identifier;
 	if (!link->face.open)
 		return;
 	if (!node) {

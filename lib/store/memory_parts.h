@@ -79,6 +79,10 @@ struct memory_link {
 	struct face           face;
 	struct link_callbacks callbacks;
 	void                 *ctx;
+	struct link_registration registration;
+	bool                  enrolling; /* when it is let in */
+	bool                  has_data;  /* as last said */
+	uint64_t              system_identifier;
 	pgaf_node_id          node; /* 0 = not registered */
 	char                  token[72];
 	bool                  session; /* this link's session is the node's */
@@ -160,6 +164,7 @@ void memory_forget_face(struct face *face);
 void memory_store_deliver(struct memory_store_face *store, const struct item *item);
 void memory_link_deliver(struct memory_link *link, const struct item *item);
 void memory_link_hello(struct memory_link *link);
+void memory_link_let_in(struct memory_link *link);
 
 /* memory_register.c: 0 and *answer, or a code and *error. */
 int memory_register(struct memory_store *memory, const struct link_registration *registration,

@@ -33,10 +33,12 @@
 --
 -- KEEPERS (pgaf_keeper): pgaf.register, pgaf.hello, pgaf.report, pgaf.orders, pgaf.claim.
 --
--- SQLSTATEs raised: PG901 name or address belongs to another node, PG902 foreign data,
--- PG903 dropped and not asked back, PG904 no such node any more, PG905 impossible now or out of
--- bounds, PG906 another session speaks for this node, PG907 breaks a relation (the text names it),
--- PG908 no such formation, node, setting or request, 28PG1 wrong token.
+-- SQLSTATEs raised: PG900 no such node in this store, PG901 name or address belongs to another
+-- node, PG902 foreign data, PG903 dropped and not asked back, PG904 was dropped, PG905 impossible
+-- now or out of bounds, PG906 another session speaks for this node, PG907 breaks a relation (the
+-- text names it), PG908 no such formation, group, node or setting, 28PG1 wrong token.
+--
+-- Functions whose names begin with _ are called by these only, with the search_path pinned there.
 
 CREATE SCHEMA pgaf;
 
@@ -205,7 +207,7 @@ CREATE UNLOGGED TABLE pgaf.picture (
 
 -- The session that spoke for the node last, while it lives: the beat it set with its last report.
 CREATE FUNCTION pgaf._session(p_pid int, p_start timestamptz)
-RETURNS TABLE (beat text, age_ms int) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURNS TABLE (beat text, age_ms int) LANGUAGE sql STABLE
 AS $$
 	SELECT application_name,
 	       least(86400000, greatest(0, extract(epoch FROM clock_timestamp() - state_change)
@@ -214,7 +216,7 @@ AS $$
 $$;
 
 CREATE FUNCTION pgaf._is_live(p_node pgaf.node)
-RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURNS boolean LANGUAGE sql STABLE
 AS $$
 	SELECT EXISTS (SELECT FROM pgaf._session(p_node.session_pid, p_node.session_start))
 $$;
@@ -246,7 +248,7 @@ LEFT JOIN LATERAL pgaf._session(n.session_pid, n.session_start) l ON true;
 
 -- Which nodes' keepers are connected.
 CREATE FUNCTION pgaf.sessions(p_formation text, p_group int)
-RETURNS SETOF int LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURNS SETOF int LANGUAGE sql STABLE
 AS $$
 	SELECT n.id FROM pgaf.node n
 	WHERE n.formation = p_formation AND n.grp = p_group AND pgaf._is_live(n)
@@ -259,7 +261,7 @@ $$;
 -- outside (nonce and position of its last run) and says p_forgot, which renews the random number.
 CREATE FUNCTION pgaf.begin_run(p_forgot boolean, p_nonce text,
 	OUT incarnation bigint, OUT age_ms bigint, OUT probe_password text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 DECLARE
 	identity text;
@@ -291,7 +293,7 @@ CREATE FUNCTION pgaf.decide(
 	p_admit_nodes int[], p_admissions int[], p_high_lsns bigint[], p_removed int,
 	p_request_seen bigint, p_request_done boolean, p_rule int, p_subject int, p_text text,
 	p_notify boolean)
-RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS boolean LANGUAGE plpgsql
 AS $$
 DECLARE
 	told int;
@@ -337,7 +339,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION pgaf._remove(p_node int)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN
 	INSERT INTO pgaf.tombstone (id, formation, grp, name, token_hash)
@@ -348,14 +350,14 @@ END $$;
 
 -- Tell the monitor: R = a node reported something new, C = load the group again.
 CREATE FUNCTION pgaf._tell(p_what text, p_formation text, p_group int, p_node int)
-RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE sql
 AS $$
 	SELECT pg_notify('pgaf_monitor', p_what || ' ' || p_formation || '/' || p_group || ' ' || p_node)
 $$;
 
 -- 244 random bits; the strong source of PostgreSQL without an extension.
 CREATE FUNCTION pgaf._secret()
-RETURNS text LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+RETURNS text LANGUAGE sql VOLATILE
 AS $$ SELECT replace(gen_random_uuid() || '' || gen_random_uuid(), '-', '') $$;
 
 -- ---- for keepers -------------------------------------------------------------------------------------
@@ -375,41 +377,47 @@ CREATE TYPE pgaf.orders AS (
 );
 
 CREATE FUNCTION pgaf._orders(p_node int)
-RETURNS pgaf.orders LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURNS pgaf.orders LANGUAGE plpgsql STABLE
 AS $$
-	SELECT (s.incarnation, g.epoch, g.primary_id, g.timeline, g.high_lsn,
-	        g.claimed AND g.promotion_node = n.id, g.system_identifier, 'pgaf_' || g.key, n.goal,
-	        f.line, (SELECT string_agg(concat_ws(' ', o.id, o.name, o.host, o.port, o.http_port),
-	                                   E'\n' ORDER BY o.id)
-	                 FROM pgaf.node o
-	                 WHERE o.formation = n.formation AND o.grp = n.grp AND o.id <> n.id)
-	       )::pgaf.orders
+DECLARE
+	o pgaf.orders;
+BEGIN
+	SELECT s.incarnation, g.epoch, g.primary_id, g.timeline, g.high_lsn,
+	       g.claimed AND g.promotion_node = n.id, g.system_identifier, 'pgaf_' || g.key, n.goal,
+	       f.line, (SELECT string_agg(concat_ws(' ', p.id, p.name, p.host, p.port, p.http_port),
+	                                  E'\n' ORDER BY p.id)
+	                FROM pgaf.node p
+	                WHERE p.formation = n.formation AND p.grp = n.grp AND p.id <> n.id)
+	INTO o
 	FROM pgaf.node n
 	JOIN pgaf.grp g ON g.formation = n.formation AND g.id = n.grp
 	JOIN pgaf.formation f ON f.name = n.formation
 	CROSS JOIN pgaf.store s
-	WHERE n.id = p_node
-$$;
+	WHERE n.id = p_node;
+	RETURN o;
+END $$;
 
 CREATE FUNCTION pgaf._hash(p_token text)
-RETURNS bytea LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURNS bytea LANGUAGE sql STABLE
 AS $$ SELECT sha256(convert_to(p_token, 'UTF8')) $$;
 
 CREATE FUNCTION pgaf._authenticate(p_node int, p_token text)
-RETURNS pgaf.node LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+RETURNS pgaf.node LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
+	hash bytea := pgaf._hash(p_token);
 	n pgaf.node;
 BEGIN
 	SELECT * INTO n FROM pgaf.node WHERE id = p_node;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'node % is not in this store (any more)', p_node
-			USING ERRCODE = 'PG904';
-	ELSIF n.token_hash <> pgaf._hash(p_token) THEN
-		RAISE EXCEPTION 'this is not the token of node % "%"', p_node, n.name
-			USING ERRCODE = '28PG1';
+	IF FOUND AND n.token_hash = hash THEN
+		RETURN n;
+	ELSIF EXISTS (SELECT FROM pgaf.tombstone t WHERE t.id = p_node AND t.token_hash = hash) THEN
+		RAISE EXCEPTION 'node % was dropped', p_node USING ERRCODE = 'PG904';
+	ELSIF n.id IS NULL THEN
+		RAISE EXCEPTION 'there is no node % in this store', p_node USING ERRCODE = 'PG900';
 	END IF;
-	RETURN n;
+	RAISE EXCEPTION 'this is not the token of node % "%"', p_node, n.name
+		USING ERRCODE = '28PG1';
 END $$;
 
 -- This session speaks for the node from now on; an older session of it is not heard any more,
@@ -492,7 +500,7 @@ END $$;
 -- ---- registration --------------------------------------------------------------------------------
 
 CREATE FUNCTION pgaf._event(p_node pgaf.node, p_text text)
-RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE sql
 AS $$
 	INSERT INTO pgaf.event (formation, grp, epoch, node_id, node_name, reported, goal, rule, text)
 	SELECT p_node.formation, p_node.grp, g.epoch, p_node.id, p_node.name, p_node.reported,
@@ -502,7 +510,7 @@ $$;
 
 -- A killed keeper's session ends a few ms later: wait for that before calling it live.
 CREATE FUNCTION pgaf._stays_live(p_node pgaf.node)
-RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS boolean LANGUAGE plpgsql
 AS $$
 BEGIN
 	FOR i IN 1..20 LOOP
@@ -517,7 +525,7 @@ END $$;
 
 -- Data of another cluster never becomes part of a group.
 CREATE FUNCTION pgaf._refuse_foreign(p_node pgaf.node, p_group pgaf.grp)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
 	ours bigint := p_group.system_identifier;
@@ -539,13 +547,13 @@ BEGIN
 END $$;
 
 CREATE FUNCTION pgaf._unsigned(p_number bigint)
-RETURNS numeric LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURNS numeric LANGUAGE sql IMMUTABLE
 AS $$ SELECT p_number + CASE WHEN p_number < 0 THEN 18446744073709551616 ELSE 0 END $$;
 
 -- The name or address that p_node wants is p_holder's. Returns the id whose row is to be
 -- taken over, 0 when p_holder was removed to be replaced, or refuses.
 CREATE FUNCTION pgaf._settle_conflict(p_node pgaf.node, p_holder pgaf.node, p_has_data boolean)
-RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS int LANGUAGE plpgsql
 AS $$
 DECLARE
 	g pgaf.grp;
@@ -581,7 +589,7 @@ END $$;
 -- Is p_id with this token a node of this store? Its row, or NULL: then it is to be
 -- registered anew. An id from another store may by chance be somebody else's here.
 CREATE FUNCTION pgaf._known(p_id int, p_token text, p_node pgaf.node, p_rejoin boolean)
-RETURNS pgaf.node LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS pgaf.node LANGUAGE plpgsql
 AS $$
 DECLARE
 	n pgaf.node;
@@ -669,7 +677,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION pgaf._add_node(p_node pgaf.node, p_token text)
-RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS int LANGUAGE plpgsql
 AS $$
 DECLARE
 	n pgaf.node;
@@ -745,7 +753,7 @@ $$;
 
 -- A value as it is written in settings: 250ms, 1.5s. Whole units up to seconds keep it readable.
 CREATE FUNCTION pgaf._show(p_kind pgaf.setting_kind, p_value bigint)
-RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURNS text LANGUAGE sql IMMUTABLE
 AS $$
 	SELECT CASE
 		WHEN p_kind.kind = 'choice' THEN split_part(p_kind.choices, '|', p_value::int + 1)
@@ -757,7 +765,7 @@ $$;
 
 -- The number behind a written value; NULL when it is none of this kind.
 CREATE FUNCTION pgaf._read(p_kind pgaf.setting_kind, p_value text)
-RETURNS bigint LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURNS bigint LANGUAGE sql IMMUTABLE
 AS $$
 	SELECT CASE p_kind.kind
 		WHEN 'choice' THEN array_position(string_to_array(p_kind.choices, '|'), p_value) - 1
@@ -769,7 +777,7 @@ AS $$
 $$;
 
 CREATE FUNCTION pgaf._setting(p_formation text, p_name text)
-RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURNS bigint LANGUAGE sql STABLE
 AS $$
 	SELECT pgaf._read(k, coalesce(s.value, k.initial))
 	FROM pgaf.setting_kind k
@@ -794,7 +802,7 @@ AS $$ SELECT 'pgaf_' || key FROM pgaf.grp WHERE formation = p_formation AND id =
 
 -- Relations between settings, after a change; names the one that is broken.
 CREATE FUNCTION pgaf._refuse_relation(p_formation text)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
 	r record;
