@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * explain: what the group waits for, by the core's own tables on what the
+ * monitor saw; which rule acted last; what an operator can do.
+ */
+
+#include "pgaf-ctl/explain.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/pure/text.h"
+#include "core/decide.h"
+#include "core/rules.h"
+#include "pgaf-ctl/events.h"
+#include "pgaf-ctl/print.h"
+
+#define EXPLAIN_MAX 8192
+
+struct explanation {
+	char waits_at[EXPLAIN_MAX];
+	char advice_at[EXPLAIN_MAX];
+	struct text waits;
+	struct text advice;
+};
+
+/* ---- what it waits for ---------------------------------------------------------- */
+
+static void
+remarks_write(const struct view *view, uint32_t group, struct text *to)
+{
+	for (size_t i = 0; i < view->node_count; i++) {
+		char sentence[256] = "";
+		struct text text = TEXT(sentence);
+		if (view->nodes[i].group_id == group && view_remark(view, &view->nodes[i], &text))
+			text_addf(to, "%s: %s\n", view->nodes[i].name, sentence);
+	}
+}
+
+void
+explain_group(const struct view *view, const struct view_group *group, struct text *to)
+{
+	if (!group->monitor) {
+		text_add(to, "no monitor is running: nothing will be decided\n");
+		return;
+	}
+	if (!group->has_picture) {
+		text_add(to, "the monitor has not looked at this group yet\n");
+		return;
+	}
+	remarks_write(view, group->id, to);
+	decide_explain(&group->picture, VIEW_NOW, to);
+}
+
+static void
+explain_one(const struct view *view, const struct view_node *node, struct text *to)
+{
+	const struct rule *rule = rule_by_id(node->goal.rule);
+	char sentence[1024] = "";
+	struct text text = TEXT(sentence);
+
+	text_addf(to, "%s reports %s: %s\n", node->name, pgaf_state_name(node->reported),
+	          pgaf_state_doc(node->reported));
+	text_addf(to, "%s should be %s: %s\n", node->name, pgaf_state_name(node->assigned),
+	          pgaf_state_doc(node->assigned));
+	if (rule)
+		text_addf(to, "rule %" PRIu32 " gave this goal in epoch %" PRIu64 ": %s\n",
+		          rule->id, node->goal.epoch, rule->doc);
+	if (!node->session)
+		text_addf(to, "%s: its keeper is not connected\n", node->name);
+	if (view_remark(view, node, &text))
+		text_addf(to, "%s: %s\n", node->name, sentence);
+	text_init(&text, sentence, sizeof(sentence));
+	if (view_veto(view, node, &text))
+		text_addf(to, "%s may not be promoted: %s\n", node->name, sentence);
+}
+
+/* ---- what to run next ----------------------------------------------------------- */
+
+static void
+advise_on_node(const struct view_node *node, struct text *to)
+{
+	if (node->drop_asked && !node->session)
+		text_addf(to, "its keeper does not answer: pgaf-ctl drop node %s --force\n",
+		          node->name);
+	else if (!node->session)
+		text_addf(to,
+		          "start pgaf-keeper of %s on %s, or give the node up: pgaf-ctl drop"
+		          " node %s --force\n",
+		          node->name, node->host, node->name);
+	else if (node->report.vetoes & VETO_BIT(RECOVERY_PAUSED))
+		text_addf(to, "on %s: SELECT pg_wal_replay_resume()\n", node->name);
+	else if (node->report.vetoes & VETO_BIT(DISK_FULL))
+		text_addf(to, "make room on the disk of %s\n", node->name);
+}
+
+/* When only an operator's word can end the outage. */
+static void
+advise_on_primary(const struct view_group *group, struct text *to)
+{
+	struct roles roles;
+	struct facts facts;
+
+	roles_bind(&group->picture, VIEW_NOW, &roles);
+	if (!roles.primary)
+		return;
+	roles.self = roles.primary;
+	facts_of(&group->picture, VIEW_NOW, &roles, &facts);
+	uint8_t fault = facts.answer[FACT_PRIMARY_FAULT];
+	uint8_t candidate = facts.answer[FACT_CANDIDATE];
+	bool broken = fault != FAULT_NONE && fault != FAULT_UNSURE && fault != FAULT_WITNESSED;
+	bool unproved = candidate == CANDIDATE_NONE || candidate == CANDIDATE_BLOCKED;
+	if (broken && unproved && group->picture.count > 1)
+		text_addf(to,
+		          "if %s does not come back and the loss of its last commits is"
+		          " acceptable: pgaf-ctl perform failover --allow-data-loss\n",
+		          roles.primary->name);
+}
+
+void
+explain_advice(const struct view *view, const struct view_group *group, struct text *to)
+{
+	if (!group->monitor) {
+		text_add(to, "start pgaf-monitor\n");
+		return;
+	}
+	for (size_t i = 0; i < view->node_count; i++) {
+		if (view->nodes[i].group_id == group->id)
+			advise_on_node(&view->nodes[i], to);
+	}
+	if (group->has_picture)
+		advise_on_primary(group, to);
+}
+
+/* ---- printing ------------------------------------------------------------------- */
+
+static json_t *
+json_of_lines(const char *lines)
+{
+	json_t *list = json_array();
+
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+		if (length > 0)
+			json_array_append_new(list, json_stringn(lines, length));
+		lines += length + (lines[length] == '\n');
+	}
+	return list;
+}
+
+static void
+lines_print(const char *head, const char *lines)
+{
+	if (lines[0] == '\0')
+		return;
+	printf("%s\n", head);
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+		printf("  %.*s\n", (int)length, lines);
+		lines += length + (lines[length] == '\n');
+	}
+}
+
+/* The newest event that a rule made; row < 0 when there is none among the last ones. */
+static PGresult *
+last_decision(struct ctl *ctl, uint32_t group, int *row, int *code)
+{
+	int64_t after = 0;
+	PGresult *events = events_query(ctl, code, (int64_t)group, 50, &after);
+
+	*row = events ? PQntuples(events) - 1 : -1;
+	while (*row >= 0 && cell_number(events, *row, "rule") == 0)
+		--*row;
+	return events;
+}
+
+static void
+decision_print(const PGresult *events, int row)
+{
+	const struct rule *rule = rule_by_id((uint32_t)cell_number(events, row, "rule"));
+
+	printf("last decision, %s UTC, epoch %s:\n", cell(events, row, "stamp"),
+	       cell(events, row, "epoch"));
+	printf("  rule %s on %s: %s\n", cell(events, row, "rule"), cell(events, row, "node_name"),
+	       cell(events, row, "text"));
+	if (rule)
+		printf("  %s\n", rule->doc);
+}
+
+static json_t *
+json_of_decision(const PGresult *events, int row)
+{
+	if (row < 0)
+		return json_null();
+	json_t *object = json_object();
+	json_set_text(object, "time", cell(events, row, "iso"));
+	json_set_number(object, "epoch", cell_number(events, row, "epoch"));
+	json_set_number(object, "rule", cell_number(events, row, "rule"));
+	json_set_text(object, "node_name", cell(events, row, "node_name"));
+	json_set_text(object, "description", cell(events, row, "text"));
+	return object;
+}
+
+static json_t *
+json_of_explanation(const struct explanation *explanation, const struct view_group *group,
+                    const PGresult *events, int row)
+{
+	json_t *object = json_object();
+
+	json_set_number(object, "group_id", group->id);
+	json_set_number(object, "epoch", (int64_t)group->epoch);
+	json_object_set_new(object, "waits_for", json_of_lines(explanation->waits_at));
+	json_object_set_new(object, "last_decision", json_of_decision(events, row));
+	json_object_set_new(object, "advice", json_of_lines(explanation->advice_at));
+	return object;
+}
+
+static void
+explanation_print(const struct explanation *explanation, const char *formation,
+                  const struct view_group *group, const PGresult *events, int row)
+{
+	printf("%s/%" PRIu32 ", epoch %" PRIu64 ":\n", formation, group->id, group->epoch);
+	lines_print("now:",
+	            explanation->waits_at[0] ? explanation->waits_at : "nothing is waited for\n");
+	if (row >= 0)
+		decision_print(events, row);
+	lines_print("what can be done:", explanation->advice_at);
+}
+
+/* One group, or one node of it. */
+static int
+group_explain(struct ctl *ctl, const struct view *view, const struct view_group *group,
+              const struct view_node *node)
+{
+	static struct explanation explanation;
+	int code;
+	int row;
+
+	text_init(&explanation.waits, explanation.waits_at, sizeof(explanation.waits_at));
+	text_init(&explanation.advice, explanation.advice_at, sizeof(explanation.advice_at));
+	if (node) {
+		explain_one(view, node, &explanation.waits);
+		advise_on_node(node, &explanation.advice);
+	} else {
+		explain_group(view, group, &explanation.waits);
+		explain_advice(view, group, &explanation.advice);
+	}
+	PGresult *events = last_decision(ctl, group->id, &row, &code);
+	if (!events)
+		return code;
+	if (ctl->options.json)
+		json_print(json_of_explanation(&explanation, group, events, row));
+	else
+		explanation_print(&explanation, ctl->options.formation, group, events, row);
+	PQclear(events);
+	return EXIT_DONE;
+}
+
+static int
+node_explain(struct ctl *ctl, const struct view *view)
+{
+	const struct view_node *node = view_node_named(view, ctl->arguments[0]);
+
+	if (!node || !node->group)
+		return no_such_node(ctl, ctl->arguments[0]);
+	return group_explain(ctl, view, node->group, node);
+}
+
+int
+explain(struct ctl *ctl)
+{
+	struct view view;
+	int code = session_open(ctl);
+
+	if (code == EXIT_DONE)
+		code = view_load(ctl, &view);
+	if (code != EXIT_DONE)
+		return code;
+	if (ctl->argument_count > 0) {
+		code = node_explain(ctl, &view);
+	} else if (view.group_count == 0) {
+		puts("no node is registered yet");
+	} else {
+		for (size_t i = 0; code == EXIT_DONE && i < view.group_count; i++)
+			code = group_explain(ctl, &view, &view.groups[i], NULL);
+	}
+	view_free(&view);
+	return code;
+}

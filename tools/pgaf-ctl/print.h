@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef CTL_PRINT_H
+#define CTL_PRINT_H
+
+/* JSON on stdout, and what several verbs print alike. */
+
+#include <jansson.h>
+
+#include "pgaf-ctl/view.h"
+
+/* One document and a newline; takes the value. */
+void json_print(json_t *value);
+void json_set_text(json_t *object, const char *key, const char *text);
+void json_set_number(json_t *object, const char *key, int64_t number);
+
+json_t *json_of_node(const struct view *view, const struct view_node *node);
+/* Prints the error; returns EXIT_FAILED. */
+int no_such_node(const struct ctl *ctl, const char *name);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Reading a formation from the store, and judging it with the same core that the monitor runs. */
+
+#include "pgaf-ctl/view.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pure/error.h"
+#include "base/pure/text.h"
+#include "core/codec.h"
+#include "core/decide.h"
+
+/* ---- loading -------------------------------------------------------------- */
+
+static int
+bad_record(const char *what, const struct pgaf_error *error)
+{
+	say_error(EXIT_FAILED, "%s cannot be read: %s", what, error->text);
+	say_hint("this is pgaf-ctl %s; is the monitor of another version?", pgaf_version());
+	return EXIT_FAILED;
+}
+
+static int
+group_read(const PGresult *result, int row, struct view_group *group)
+{
+	struct pgaf_error error;
+	const char *picture = cell(result, row, "picture");
+
+	group->id = (uint32_t)cell_number(result, row, "group_id");
+	group->epoch = (uint64_t)cell_number(result, row, "epoch");
+	group->monitor = cell_bool(result, row, "monitor");
+	group->has_picture = group->monitor && picture[0] != '\0';
+	group->picture_age_ms = cell_number(result, row, "picture_age_ms");
+	if (codec_read(RECORD_SETTINGS, cell(result, row, "settings"), &group->settings, &error) <
+	    0)
+		return bad_record("the settings of the formation", &error);
+	if (codec_read_snapshot(picture, VIEW_NOW, &group->picture, &error) < 0)
+		return bad_record("what the monitor sees", &error);
+	return EXIT_DONE;
+}
+
+static int
+node_read(const PGresult *result, int row, struct view_node *node)
+{
+	struct pgaf_error error;
+	const char *goal = cell(result, row, "goal");
+	const char *report = cell(result, row, "report");
+
+	node->group_id = (uint32_t)cell_number(result, row, "group_id");
+	node->id = (pgaf_node_id)cell_number(result, row, "node_id");
+	text_copy(node->name, sizeof(node->name), cell(result, row, "name"));
+	text_copy(node->host, sizeof(node->host), cell(result, row, "host"));
+	text_copy(node->region, sizeof(node->region), cell(result, row, "region"));
+	node->port = (uint32_t)cell_number(result, row, "port");
+	node->http_port = (uint32_t)cell_number(result, row, "http_port");
+	node->priority = (uint32_t)cell_number(result, row, "priority");
+	node->quorum = cell_bool(result, row, "quorum");
+	node->drop_asked = cell_bool(result, row, "drop_asked");
+	node->session = cell_bool(result, row, "session");
+	node->reported = pgaf_state_parse(cell(result, row, "reported"));
+	node->assigned = pgaf_state_parse(cell(result, row, "goal_state"));
+	node->report_age_ms = cell_is_null(result, row, "report_age_ms")
+	                              ? -1
+	                              : cell_number(result, row, "report_age_ms");
+	if (goal[0] != '\0' && codec_read(RECORD_GOAL, goal, &node->goal, &error) < 0)
+		return bad_record("the goal of a node", &error);
+	if (report[0] != '\0' && codec_read(RECORD_REPORT, report, &node->report, &error) < 0)
+		return bad_record("the report of a node", &error);
+	return EXIT_DONE;
+}
+
+static bool
+is_wanted(const struct ctl *ctl, const PGresult *result, int row)
+{
+	return !ctl->options.group_given ||
+	       cell_number(result, row, "group_id") == (int64_t)ctl->options.group;
+}
+
+static int
+groups_load(struct ctl *ctl, struct view *view)
+{
+	const char *values[] = {ctl->options.formation};
+	int code;
+	PGresult *result = session_query(ctl, &code, "SELECT * FROM pgaf.pictures($1)", 1, values);
+
+	if (!result)
+		return code;
+	view->groups = calloc((size_t)PQntuples(result) + 1, sizeof(*view->groups));
+	if (!view->groups)
+		err(EXIT_FAILED, "groups");
+	for (int row = 0; code == EXIT_DONE && row < PQntuples(result); row++) {
+		if (is_wanted(ctl, result, row))
+			code = group_read(result, row, &view->groups[view->group_count++]);
+	}
+	PQclear(result);
+	return code;
+}
+
+static int
+nodes_load(struct ctl *ctl, struct view *view)
+{
+	const char *values[] = {ctl->options.formation};
+	int code;
+	PGresult *result = session_query(ctl, &code, "SELECT * FROM pgaf.nodes($1)", 1, values);
+
+	if (!result)
+		return code;
+	view->nodes = calloc((size_t)PQntuples(result) + 1, sizeof(*view->nodes));
+	if (!view->nodes)
+		err(EXIT_FAILED, "nodes");
+	for (int row = 0; code == EXIT_DONE && row < PQntuples(result); row++) {
+		if (is_wanted(ctl, result, row))
+			code = node_read(result, row, &view->nodes[view->node_count++]);
+	}
+	PQclear(result);
+	return code;
+}
+
+/* An unknown formation must not look like an empty one. */
+static int
+formation_must_exist(struct ctl *ctl)
+{
+	const char *values[] = {ctl->options.formation};
+	int code;
+	PGresult *result = session_query(
+		ctl, &code, "SELECT 1 FROM pgaf.formations() WHERE name = $1", 1, values);
+
+	if (!result)
+		return code;
+	bool known = PQntuples(result) > 0;
+	PQclear(result);
+	if (!known)
+		return say_error(EXIT_FAILED, "there is no formation \"%s\"",
+		                 ctl->options.formation);
+	return EXIT_DONE;
+}
+
+static void
+link_pictures(struct view *view)
+{
+	for (size_t i = 0; i < view->node_count; i++) {
+		struct view_node *node = &view->nodes[i];
+		for (size_t j = 0; j < view->group_count; j++) {
+			if (view->groups[j].id == node->group_id)
+				node->group = &view->groups[j];
+		}
+		if (node->group && node->group->has_picture)
+			node->seen = snapshot_node(&node->group->picture, node->id);
+	}
+}
+
+int
+view_load(struct ctl *ctl, struct view *view)
+{
+	*view = (struct view){0};
+	int code = groups_load(ctl, view);
+	if (code == EXIT_DONE)
+		code = nodes_load(ctl, view);
+	if (code == EXIT_DONE && view->group_count == 0)
+		code = formation_must_exist(ctl);
+	if (code != EXIT_DONE)
+		view_free(view);
+	else
+		link_pictures(view);
+	return code;
+}
+
+void
+view_free(struct view *view)
+{
+	free(view->groups);
+	free(view->nodes);
+	*view = (struct view){0};
+}
+
+/* ---- finding ---------------------------------------------------------------- */
+
+const struct view_node *
+view_node_named(const struct view *view, const char *name)
+{
+	for (size_t i = 0; i < view->node_count; i++) {
+		if (strcmp(view->nodes[i].name, name) == 0)
+			return &view->nodes[i];
+	}
+	return NULL;
+}
+
+const struct view_node *
+view_node_id(const struct view *view, uint32_t group, pgaf_node_id id)
+{
+	for (size_t i = 0; i < view->node_count; i++) {
+		if (view->nodes[i].id == id && view->nodes[i].group_id == group)
+			return &view->nodes[i];
+	}
+	return NULL;
+}
+
+const struct view_node *
+view_primary(const struct view *view, uint32_t group)
+{
+	const struct view_node *found = NULL;
+
+	for (size_t i = 0; i < view->node_count; i++) {
+		const struct view_node *node = &view->nodes[i];
+		if (node->group_id != group || !pgaf_state_is_writable(node->assigned))
+			continue;
+		if (!found || pgaf_state_is_writable(node->reported))
+			found = node;
+	}
+	return found;
+}
+
+const struct view_group *
+view_group(const struct ctl *ctl, const struct view *view)
+{
+	for (size_t i = 0; i < view->group_count; i++) {
+		if (view->groups[i].id == ctl->options.group)
+			return &view->groups[i];
+	}
+	say_error(EXIT_FAILED, "there is no group %s/%u", ctl->options.formation,
+	          ctl->options.group);
+	return NULL;
+}
+
+/* ---- judging ---------------------------------------------------------------- */
+
+const char *
+view_health(const struct view_node *node)
+{
+	return node->seen ? health_of(&node->group->picture, node->seen, VIEW_NOW) : "unknown";
+}
+
+unsigned
+view_evidence(const struct view_node *node, const char *words[VIEW_EVIDENCE_MAX])
+{
+	unsigned count = 0;
+	pgaf_node_id who;
+
+	if (!node->seen) {
+		words[count++] = "unknown";
+		return count;
+	}
+	const struct snapshot *picture = &node->group->picture;
+	words[count++] = evidence_name(evidence_of(picture, node->seen, VIEW_NOW));
+	if (node->seen->session == SESSION_GONE)
+		words[count++] = "keeper_gone";
+	enum witness witness = witness_of(picture, node->seen, VIEW_NOW, &who);
+	if (witness != WITNESS_NONE)
+		words[count++] = witness == WITNESS_OK ? "peer_ok" : "peer_lost";
+	return count;
+}
+
+const char *
+view_connection(const struct view_node *node)
+{
+	if (!node->session)
+		return "none";
+	if (pgaf_state_is_writable(node->reported) && node->report.pg == PG_PRIMARY)
+		return "read-write";
+	return node->report.pg == PG_STANDBY ? "read-only" : "none";
+}
+
+bool
+view_remark(const struct view *view, const struct view_node *node, struct text *to)
+{
+	pgaf_node_id who = 0;
+
+	if (!node->seen)
+		return false;
+	const struct snapshot *picture = &node->group->picture;
+	enum evidence evidence = evidence_of(picture, node->seen, VIEW_NOW);
+	enum witness witness = witness_of(picture, node->seen, VIEW_NOW, &who);
+	bool unheard = evidence == EVIDENCE_SILENT || evidence == EVIDENCE_CONTRADICTED;
+	if (unheard && witness == WITNESS_OK) {
+		const struct view_node *other = view_node_id(view, node->group_id, who);
+		text_addf(to, "unreachable from the monitor, alive for %s",
+		          other ? other->name : "another node");
+	} else if (evidence == EVIDENCE_CONTRADICTED) {
+		text_add(to, "refused to the monitor, vouched for by its keeper");
+	} else if (evidence == EVIDENCE_OK && node->seen->session == SESSION_GONE) {
+		text_add(to, "degraded: keeper gone");
+	} else if (evidence != EVIDENCE_OK && evidence != EVIDENCE_UNKNOWN) {
+		text_add(to, evidence_name(evidence));
+		if (node->seen->session == SESSION_GONE)
+			text_add(to, ", keeper gone");
+	}
+	return to->used > 0;
+}
+
+/* The set that commits wait for now, by the primary's goal. */
+static const struct sync_set *
+set_of(const struct view *view, uint32_t group)
+{
+	const struct view_node *primary = view_primary(view, group);
+
+	return primary ? &primary->goal.set : NULL;
+}
+
+const char *
+view_sync_state(const struct view *view, const struct view_node *node)
+{
+	const struct sync_set *set = set_of(view, node->group_id);
+
+	if (view_primary(view, node->group_id) == node || !node->report.streaming || !node->session)
+		return NULL;
+	if (set && set->required > 0 &&
+	    sync_set_has(set, node->id, node->report.streaming_admission))
+		return "quorum";
+	return "async";
+}
+
+int64_t
+view_lag(const struct view *view, const struct view_node *node)
+{
+	const struct view_node *primary = view_primary(view, node->group_id);
+
+	if (primary == node)
+		return 0;
+	if (!primary || primary->report.lsn == 0 || node->report.lsn == 0 ||
+	    primary->report.timeline != node->report.timeline)
+		return -1;
+	return node->report.lsn >= primary->report.lsn
+	               ? 0
+	               : (int64_t)(primary->report.lsn - node->report.lsn);
+}
+
+bool
+view_veto(const struct view *view, const struct view_node *node, struct text *to)
+{
+	if (view_primary(view, node->group_id) == node)
+		return false;
+	if (!node->seen) {
+		text_add(to, "no monitor has looked at it");
+		return true;
+	}
+	uint32_t vetoes = veto_of(&node->group->picture, node->seen, VIEW_NOW);
+	for (unsigned i = 0; i < VETO_COUNT; i++) {
+		if ((vetoes & UINT32_C(1) << i) == 0)
+			continue;
+		text_addf(to, "%s%s", to->used > 0 ? "; " : "", veto_doc((enum veto)i));
+	}
+	return to->used > 0;
+}
