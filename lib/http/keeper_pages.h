@@ -10,23 +10,23 @@
 
 /* A copy of what the keeper engine shows (engine/keeper_env.h, struct keeper_status). */
 struct keeper_page_data {
-	bool            primary_open; /* 200 on /primary */
-	bool            standby_open; /* 200 on /replica */
-	bool            synchronous;
-	bool            ready;
-	bool            alive;
-	char            waiting[256];
-	char            formation[PGAF_NAME_MAX];
-	uint32_t        group_id;
-	pgaf_node_id    node_id;
-	char            name[PGAF_NAME_MAX];
-	struct report   report;
+	bool primary_open; /* 200 on /primary */
+	bool standby_open; /* 200 on /replica */
+	bool synchronous;
+	bool ready;
+	bool alive;
+	char waiting[256];
+	char formation[PGAF_NAME_MAX];
+	uint32_t group_id;
+	pgaf_node_id node_id;
+	char name[PGAF_NAME_MAX];
+	struct report report;
 	struct observation seen;
-	struct note     note;
-	pgaf_node_id    primary;
-	uint32_t        peer_count;
-	struct peer     peers[PGAF_NODES_MAX];
-	uint64_t        promotions;   /* since this keeper started */
+	struct note note;
+	pgaf_node_id primary;
+	uint32_t peer_count;
+	struct peer peers[PGAF_NODES_MAX];
+	uint64_t promotions; /* since this keeper started */
 };
 
 void keeper_page(const struct keeper_page_data *data, const struct http_request *request,
