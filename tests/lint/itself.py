@@ -182,6 +182,60 @@ class Purity(unittest.TestCase):
         self.assertIn("calls is a global", said)
 
 
+class Docs(unittest.TestCase):
+    PAGE = ".Sh DESCRIPTION\n.Bl -tag\n.It Fl -one Ar x\n.El\n.Sh EXIT STATUS\n.Bl -tag\n" + \
+        "".join(f".It {code}\n" for code in range(6)) + ".El\n"
+
+    def say(self, page, *options):
+        with tempfile.TemporaryDirectory() as programs:
+            program = os.path.join(programs, "tool")
+            with open(program, "w", encoding="utf-8") as f:
+                f.write("#!/bin/sh\n" + "".join(f"echo '  {o}  says'\n" for o in options))
+            os.chmod(program, 0o755)
+            return look("check_docs.py", {"man/man1/tool.1": page}, program)
+
+    def test_options(self):
+        self.assertEqual(self.say(self.PAGE, "--one X"), (0, ""))
+        code, said = self.say(self.PAGE, "--one X", "-t, --two")
+        self.assertEqual((code, said), (1, "man/man1/tool.1:1: option --two is missing\n"))
+        code, said = self.say(self.PAGE, "--two")
+        self.assertEqual(code, 1)
+        self.assertIn("tool.1:3: there is no option --one", said)
+
+    def test_codes(self):
+        code, said = self.say(self.PAGE.replace(".It 4\n", ""), "--one X")
+        self.assertEqual((code, said), (1, "man/man1/tool.1:1: exit status 4 is missing\n"))
+
+    def test_long_help(self):
+        code, said = self.say(self.PAGE, "--one " + "X" * 100)
+        self.assertEqual(code, 1)
+        self.assertIn("over 100 columns", said)
+
+
+class CodecRows(unittest.TestCase):
+    SOURCES = ("model.h", "note.h", "codec_tables.c", "codec_list.c")
+
+    def say(self, name, old, new):
+        files = {}
+        for source in self.SOURCES:
+            path = os.path.join(HERE, "..", "..", "lib", "core", source)
+            with open(path, encoding="utf-8") as f:
+                text = f.read()
+            self.assertTrue(source != name or old in text)
+            files["lib/core/" + source] = text.replace(old, new) if source == name else text
+        return look("codec_rows.py", files)
+
+    def test_rows(self):
+        self.assertEqual(self.say("model.h", "struct", "struct"), (0, ""))
+        code, said = self.say("model.h", "\tbool            fenced;\n",
+                              "\tbool            fenced;\n\tbool thawed;\n")
+        self.assertEqual(code, 1)
+        self.assertIn("no row for report.thawed", said)
+        code, said = self.say("codec_list.c", "view->flush", "view->replay")
+        self.assertEqual(code, 1)
+        self.assertIn("member_view.flush is not written", said)
+
+
 class Empty(unittest.TestCase):
     def test_empty_tree(self):
         for lint in ("layers.py", "tidy.py", "headers.py"):
