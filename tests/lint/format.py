@@ -50,8 +50,8 @@ def hunks(text, formatted):
 
 
 def formatted_by(style, name, text):
-    return subprocess.run(["clang-format", f"--style=file:{style}", f"--assume-filename={name}"],
-                          input=text, capture_output=True, text=True, check=True).stdout
+    command = ["clang-format", f"--style=file:{style}", f"--assume-filename={name}"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def look(name, text, styles):
@@ -61,7 +61,8 @@ def look(name, text, styles):
         lines[first:last] = instead
     for first, _, instead in found:
         shown = "\n".join("    " + line for line in instead)
-        tree.complain(name, first + 1, "is formatted as\n" + shown if shown else "is no line of its own")
+        tree.complain(name, first + 1,
+                      "is formatted as\n" + shown if shown else "is no line of its own")
     if found and sys.argv[2:] == ["--fix"]:
         with open(os.path.join(tree.ROOT, name), "w", encoding="utf-8") as f:
             f.write("\n".join(lines))
