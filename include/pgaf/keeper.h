@@ -85,6 +85,11 @@ struct pgaf_keeper_options {
 PGAF_API struct pgaf_keeper *pgaf_keeper_new(const struct pgaf_keeper_options *options,
                                              struct pgaf_error *error) PGAF_MUST_CHECK;
 
+/** Whether these options would do, as far as can be told without touching anything. 0, or an
+ * error as above. */
+PGAF_API int pgaf_keeper_check(const struct pgaf_keeper_options *options,
+                               struct pgaf_error *error) PGAF_MUST_CHECK;
+
 /** Let go. Postgres goes on as it is. NULL is fine. */
 PGAF_API void pgaf_keeper_free(struct pgaf_keeper *keeper);
 

@@ -62,6 +62,11 @@ struct pgaf_monitor_options {
 PGAF_API struct pgaf_monitor *pgaf_monitor_new(const struct pgaf_monitor_options *options,
                                                struct pgaf_error *error) PGAF_MUST_CHECK;
 
+/** Whether these options would do, as far as can be told without touching anything. 0, or an
+ * error as above. */
+PGAF_API int pgaf_monitor_check(const struct pgaf_monitor_options *options,
+                                struct pgaf_error *error) PGAF_MUST_CHECK;
+
 /** Let go. Its PostgreSQL goes on as it is. NULL is fine. */
 PGAF_API void pgaf_monitor_free(struct pgaf_monitor *monitor);
 

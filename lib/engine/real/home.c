@@ -82,12 +82,13 @@ home_take_path(char to[HOME_PATH_MAX], const char *path, const char *what,
 	return 0;
 }
 
-static int
+int
 home_set_paths(struct home *home, const char *pgdata, const char *state_dir,
                struct pgaf_error *error)
 {
 	int result = 0;
 
+	*home = (struct home){.state_lock = -1, .data_lock = -1};
 	if (pgdata)
 		result = home_take_path(home->pgdata, pgdata, "pgdata", error);
 	if (result < 0)
@@ -107,7 +108,6 @@ home_open(struct home *home, const char *pgdata, const char *state_dir, struct p
 	char lock[HOME_PATH_MAX + 64];
 	int result = 0;
 
-	*home = (struct home){.state_lock = -1, .data_lock = -1};
 	result = home_set_paths(home, pgdata, state_dir, error);
 	if (result < 0)
 		return result;

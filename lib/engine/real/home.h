@@ -23,6 +23,10 @@ int home_open(struct home *home, const char *pgdata, const char *state_dir,
               struct pgaf_error *error);
 void home_close(struct home *home);
 
+/* The paths alone: 0 or PGAF_ECONFIG. Touches nothing. */
+int home_set_paths(struct home *home, const char *pgdata, const char *state_dir,
+                   struct pgaf_error *error);
+
 /* Take the lock again when the data directory was replaced by another one. */
 int home_lock_again(struct home *home, struct pgaf_error *error);
 

@@ -190,27 +190,38 @@ keeper_make_http(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *o
 	return keeper->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }
 
-/* Nothing is touched before the options are found to be right. */
+/* The part that touches nothing: are the options right? */
 static int
-keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
-            struct pgaf_error *error)
+keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+               struct pgaf_error *error)
 {
-	int result = keeper_fill_registration(keeper, options, error);
+	int result = 0;
 
+	if (!options->pgdata || options->pgdata[0] == '\0')
+		return error_set(error, PGAF_ECONFIG, "pgdata is not given");
+	result = home_set_paths(&keeper->home, options->pgdata, options->state_dir, error);
+	if (result < 0)
+		return result;
+	result = keeper_fill_registration(keeper, options, error);
 	if (result < 0)
 		return result;
 	keeper_fill(keeper, options);
 	keeper->loop = loop_new(error);
 	if (!keeper->loop)
-		return PGAF_ENOMEM;
+		return error->code;
 	keeper->timer = loop_timer_new(keeper->loop, keeper_timer_fired, keeper);
 	keeper->nag = loop_timer_new(keeper->loop, keeper_nag, keeper);
 	if (!keeper->timer || !keeper->nag)
 		return error_set(error, PGAF_ENOMEM, "out of memory");
-	result = keeper_make_link(keeper, options, error);
-	if (result < 0)
-		return result;
-	result = home_open(&keeper->home, options->pgdata, options->state_dir, error);
+	return keeper_make_link(keeper, options, error);
+}
+
+static int
+keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+            struct pgaf_error *error)
+{
+	int result = home_open(&keeper->home, options->pgdata, options->state_dir, error);
+
 	if (result < 0)
 		return result;
 	result = keeper_make_instance(keeper, options, error);
@@ -220,33 +231,46 @@ keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *option
 	return result < 0 ? result : keeper_start(keeper, error);
 }
 
-struct pgaf_keeper *
-pgaf_keeper_new(const struct pgaf_keeper_options *options, struct pgaf_error *error)
+/* A keeper from the caller's options; made in full or only as far as is needed to judge them. */
+static struct pgaf_keeper *
+keeper_from(const struct pgaf_keeper_options *options, bool full, struct pgaf_error *error)
 {
 	struct pgaf_keeper_options own;
-	struct pgaf_error local = {0};
 	struct pgaf_keeper *keeper = NULL;
 
-	if (!error)
-		error = &local;
 	*error = (struct pgaf_error){0};
 	if (api_take_options(&own, sizeof(own), options, error) < 0)
 		return NULL;
-	if (!own.pgdata || own.pgdata[0] == '\0') {
-		error_set(error, PGAF_ECONFIG, "pgdata is not given");
-		return NULL;
-	}
 	keeper = calloc(1, sizeof(*keeper));
 	if (!keeper) {
 		error_set(error, PGAF_ENOMEM, "out of memory");
 		return NULL;
 	}
 	keeper->home = (struct home){.state_lock = -1, .data_lock = -1};
-	if (keeper_make(keeper, &own, error) < 0) {
-		pgaf_keeper_free(keeper);
-		return NULL;
-	}
-	return keeper;
+	if (keeper_prepare(keeper, &own, error) == 0 &&
+	    (!full || keeper_make(keeper, &own, error) == 0))
+		return keeper;
+	pgaf_keeper_free(keeper);
+	return NULL;
+}
+
+struct pgaf_keeper *
+pgaf_keeper_new(const struct pgaf_keeper_options *options, struct pgaf_error *error)
+{
+	struct pgaf_error local;
+
+	return keeper_from(options, true, error ? error : &local);
+}
+
+int
+pgaf_keeper_check(const struct pgaf_keeper_options *options, struct pgaf_error *error)
+{
+	struct pgaf_error local;
+	struct pgaf_error *said = error ? error : &local;
+	struct pgaf_keeper *keeper = keeper_from(options, false, said);
+
+	pgaf_keeper_free(keeper);
+	return keeper ? 0 : said->code;
 }
 
 void
@@ -255,16 +279,19 @@ pgaf_keeper_free(struct pgaf_keeper *keeper)
 	if (!keeper)
 		return;
 	keeper->closing = true;
-	http_free(keeper->http);
+	if (keeper->http)
+		http_free(keeper->http);
 	keeper_world_free(keeper);
 	if (keeper->link)
 		keeper->link->ops->free(keeper->link);
-	instance_free(keeper->instance);
+	if (keeper->instance)
+		instance_free(keeper->instance);
 	loop_timer_free(keeper->timer);
 	loop_timer_free(keeper->nag);
 	/* Waits for what is being written, which still looks at the keeper when it is done. */
 	loop_free(keeper->loop);
-	keeper_free(keeper->engine);
+	if (keeper->engine)
+		keeper_free(keeper->engine);
 	home_close(&keeper->home);
 	explicit_bzero(&keeper->identity, sizeof(keeper->identity));
 	free(keeper);

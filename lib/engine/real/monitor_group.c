@@ -382,7 +382,8 @@ group_end(struct monitor_group *group)
 {
 	for (size_t i = 0; i < PGAF_NODES_MAX; i++)
 		group_watch_stop(&group->watches[i]);
-	monitor_free(group->engine);
+	if (group->engine)
+		monitor_free(group->engine);
 	group->engine = NULL;
 	group->loaded = false;
 }

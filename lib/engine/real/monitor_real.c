@@ -323,6 +323,35 @@ monitor_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *op
 	return monitor_make_store(monitor, options, error);
 }
 
+static int
+monitor_judge(const struct pgaf_monitor_options *options, struct pgaf_error *error)
+{
+	struct home home;
+
+	if (!options->pgdata && !options->store_uri)
+		return error_set(error, PGAF_ECONFIG, "pgdata is not given");
+	if (options->pgdata && options->store_uri)
+		return error_set(error, PGAF_ECONFIG,
+		                 "pgdata and store-uri exclude each other");
+	if (!options->pgdata && !options->state_dir)
+		return 0;
+	return home_set_paths(&home, options->pgdata, options->state_dir, error);
+}
+
+int
+pgaf_monitor_check(const struct pgaf_monitor_options *options, struct pgaf_error *error)
+{
+	struct pgaf_monitor_options own;
+	struct pgaf_error local = {0};
+	int result = 0;
+
+	if (!error)
+		error = &local;
+	*error = (struct pgaf_error){0};
+	result = api_take_options(&own, sizeof(own), options, error);
+	return result < 0 ? result : monitor_judge(&own, error);
+}
+
 struct pgaf_monitor *
 pgaf_monitor_new(const struct pgaf_monitor_options *options, struct pgaf_error *error)
 {
@@ -333,13 +362,9 @@ pgaf_monitor_new(const struct pgaf_monitor_options *options, struct pgaf_error *
 	if (!error)
 		error = &local;
 	*error = (struct pgaf_error){0};
-	if (api_take_options(&own, sizeof(own), options, error) < 0)
+	if (api_take_options(&own, sizeof(own), options, error) < 0 ||
+	    monitor_judge(&own, error) < 0)
 		return NULL;
-	if (!own.pgdata == !own.store_uri) {
-		error_set(error, PGAF_ECONFIG, own.pgdata ? "pgdata and store-uri exclude each other"
-		                                          : "pgdata is not given");
-		return NULL;
-	}
 	monitor = calloc(1, sizeof(*monitor));
 	if (!monitor) {
 		error_set(error, PGAF_ENOMEM, "out of memory");
@@ -366,11 +391,13 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 {
 	if (!monitor)
 		return;
-	http_free(monitor->http);
+	if (monitor->http)
+		http_free(monitor->http);
 	if (monitor->store)
 		monitor->store->ops->free(monitor->store);
 	group_free_all(monitor);
-	server_free(monitor->server);
+	if (monitor->server)
+		server_free(monitor->server);
 	loop_free(monitor->loop);
 	home_close(&monitor->home);
 	monitor_free_secret(monitor->uri);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Start of a daemon: its options, its errors, and from root to the user of Postgres. */
+
+#include "common/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/privileges.h"
+#include "base/pure/error.h"
+#include "base/pure/text.h"
+#include "base/sys.h"
+
+#define HELP_MAX 16384
+
+int
+daemon_complain(const char *program, const struct pgaf_error *error)
+{
+	fprintf(stderr, "%s: error: %s\n", program,
+	        error->text[0] != '\0' ? error->text : pgaf_strerror(error->code));
+	switch (error->code) {
+	case PGAF_EINVAL:
+	case PGAF_E2BIG:
+	case PGAF_ECONFIG:
+	case PGAF_ENOENT:
+		return DAEMON_USAGE;
+	case PGAF_EREFUSED:
+		return DAEMON_REFUSED;
+	default:
+		return DAEMON_FAILED;
+	}
+}
+
+static int
+daemon_print_help(const struct daemon_program *program)
+{
+	char room[HELP_MAX];
+	struct text text = TEXT(room);
+
+	text_add(&text, program->usage);
+	options_help(program->specs, program->spec_count, &text);
+	fputs(room, stdout);
+	return fflush(stdout) == 0 ? DAEMON_DONE : DAEMON_FAILED;
+}
+
+int
+daemon_parse(const struct daemon_program *program, int argc, char **argv)
+{
+	struct pgaf_error error = {0};
+	int first = options_load(program->specs, program->spec_count, "config", argc, argv,
+	                         program->settings, &error);
+
+	if (first < 0)
+		return daemon_complain(program->name, &error);
+	if (program->common->help)
+		return daemon_print_help(program);
+	if (program->common->version) {
+		printf("%s %s\n", program->name, pgaf_version());
+		return DAEMON_DONE;
+	}
+	if (first >= argc)
+		error_set(&error, PGAF_ECONFIG, "the verb is missing: %s run; see --help",
+		          program->name);
+	else if (strcmp(argv[first], "run") != 0)
+		error_set(&error, PGAF_ECONFIG, "there is no verb \"%s\"; see --help", argv[first]);
+	else if (first + 1 < argc)
+		error_set(&error, PGAF_ECONFIG, "\"%s\" is one word too many; see --help",
+		          argv[first + 1]);
+	else if (program->common->quiet && program->common->verbose > 0)
+		error_set(&error, PGAF_ECONFIG, "--quiet and --verbose exclude each other");
+	return error.code != 0 ? daemon_complain(program->name, &error) : -1;
+}
+
+int
+daemon_check_ssl(const struct daemon_ssl *ssl, struct pgaf_error *error)
+{
+	bool cert = ssl->cert[0] != '\0';
+	bool key = ssl->key[0] != '\0';
+
+	if (ssl->none && (ssl->self_signed || cert || key || ssl->ca_file[0] != '\0'))
+		return error_set(error, PGAF_ECONFIG,
+		                 "no-ssl and the other options of SSL exclude each other");
+	if (ssl->self_signed && (cert || key))
+		return error_set(error, PGAF_ECONFIG,
+		                 "ssl-self-signed and server-cert exclude each other");
+	if (cert != key)
+		return error_set(error, PGAF_ECONFIG, "server-cert and server-key need each other");
+	return 0;
+}
+
+int
+daemon_read_secret(const char *path, char *to, size_t room, struct pgaf_error *error)
+{
+	to[0] = '\0';
+	return path[0] != '\0' ? files_read_secret(path, to, room, error) : 0;
+}
+
+/* The file was opened as root; the user must be able to open it again. */
+static int
+daemon_give_log(const struct daemon_settings *settings, const struct account *account,
+                struct pgaf_error *error)
+{
+	if (settings->log_file[0] == '\0' ||
+	    chown(settings->log_file, account->user, account->group) == 0)
+		return 0;
+	return sys_error(error, errno, "give the log file %s to %s", settings->log_file,
+	                 account->name);
+}
+
+static int
+daemon_make_directory(const char *path, const struct account *account, struct pgaf_error *error)
+{
+	struct stat st;
+
+	if (path[0] != '/' || stat(path, &st) == 0)
+		return 0;
+	return files_make_directories(
+		path, 0700, (struct files_owner){.user = account->user, .group = account->group},
+		error);
+}
+
+int
+daemon_become(const struct daemon_settings *settings, const char *const *directories, size_t count,
+              struct pgaf_error *error)
+{
+	struct account account;
+	int result = 0;
+
+	if (geteuid() != 0)
+		return 0;
+	result = privileges_find(settings->user, &account, error);
+	if (result == 0 && account.user == 0)
+		result = error_set(error, PGAF_ECONFIG,
+		                   "user %s is root, as whom PostgreSQL refuses to run", account.name);
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = daemon_make_directory(directories[i], &account, error);
+	if (result == 0)
+		result = daemon_give_log(settings, &account, error);
+	return result < 0 ? result : privileges_drop(&account, error);
+}
