@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Roles and slots: the ones every node of a group brings along, as they are in
+ * the data and so the same on all nodes; slots are each node's own.
+ */
+
+#include <string.h>
+
+#include "pg/instance_parts.h"
+
+/* ---- roles ------------------------------------------------------------------------------- */
+
+static void
+add_role(struct text *to, const char *name, const char *password, const char *attributes)
+{
+	text_add(to, "DO $pgaf$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ");
+	sql_literal(to, name);
+	text_add(to, ") THEN CREATE ROLE ");
+	sql_identifier(to, name);
+	text_add(to, "; END IF; END $pgaf$; ALTER ROLE ");
+	sql_identifier(to, name);
+	text_addf(to, " %s PASSWORD ", attributes);
+	if (password[0] == '\0')
+		text_add(to, "NULL");
+	else
+		sql_literal(to, password);
+	text_add(to, "; ");
+}
+
+static void
+roles_done(struct instance *in, const PGresult *rows)
+{
+	(void)rows;
+	task_done(in);
+}
+
+static void
+database_looked(struct instance *in, const PGresult *rows)
+{
+	struct text sql = TEXT(in->task.text);
+
+	if (PQntuples(rows) > 0) {
+		task_done(in);
+		return;
+	}
+	text_add(&sql, "CREATE DATABASE ");
+	sql_identifier(&sql, in->dbname);
+	if (in->username[0] != '\0') {
+		text_add(&sql, " OWNER ");
+		sql_identifier(&sql, in->username);
+	}
+	task_sql(in, in->task.text, roles_done);
+}
+
+static void
+roles_made(struct instance *in, const PGresult *rows)
+{
+	struct text sql = TEXT(in->task.text);
+
+	(void)rows;
+	if (in->dbname[0] == '\0') {
+		task_done(in);
+		return;
+	}
+	text_add(&sql, "SELECT 1 FROM pg_database WHERE datname = ");
+	sql_literal(&sql, in->dbname);
+	task_sql(in, in->task.text, database_looked);
+}
+
+static void
+roles_make(struct instance *in, const PGresult *rows)
+{
+	struct text sql = TEXT(in->task.text);
+
+	if (PQgetvalue(rows, 0, 0)[0] == 't') {
+		task_end(in, STEP_REFUSED, "roles are made on the primary only");
+		return;
+	}
+	/* Passwords must not reach the log. */
+	text_add(&sql, "SET log_statement TO none; SET log_min_duration_statement TO -1; "
+	               "SET log_min_error_statement TO panic; SET password_encryption TO "
+	               "'scram-sha-256'; ");
+	add_role(&sql, "pgaf_probe", in->probe_password,
+	         "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE");
+	add_role(&sql, "pgaf_replicator", in->replicator_password,
+	         "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE");
+	text_add(&sql, "GRANT pg_monitor TO pgaf_probe; GRANT EXECUTE ON FUNCTION"
+	               " pg_catalog.pg_ls_dir(text, boolean, boolean),"
+	               " pg_catalog.pg_stat_file(text, boolean),"
+	               " pg_catalog.pg_read_binary_file(text),"
+	               " pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)"
+	               " TO pgaf_replicator; ");
+	if (in->username[0] != '\0')
+		add_role(&sql, in->username, in->password, "LOGIN");
+	text_add(&sql, "RESET log_statement; RESET log_min_duration_statement; "
+	               "RESET log_min_error_statement; RESET password_encryption");
+	if (sql.cut)
+		task_end(in, STEP_REFUSED, "a name or password is too long");
+	else
+		task_sql(in, in->task.text, roles_made);
+}
+
+void
+roles_start(struct instance *in)
+{
+	task_sql(in, "SELECT pg_is_in_recovery()", roles_make);
+}
+
+/* ---- slots --------------------------------------------------------------------------------- */
+
+static void
+peer_slots(const struct instance *in, struct text *to)
+{
+	text_add(to, "ARRAY[");
+	for (uint32_t i = 0; i < in->task.order.peer_count; i++)
+		text_addf(to, "%s'pgaf_%u'", i == 0 ? "" : ", ",
+		          (unsigned)in->task.order.peers[i].id);
+	text_add(to, "]::name[]");
+}
+
+static void
+slots_advanced(struct instance *in, const PGresult *rows)
+{
+	(void)rows;
+	in->task.conf_then(in);
+}
+
+/* A standby's slots move with what it has replayed, less what a peer may be behind (33b). */
+static void
+slots_made(struct instance *in, const PGresult *rows)
+{
+	/* 13 cannot compute with positions. */
+	bool        computes = PQserverVersion(conn_pg(in->work)) >= 140000;
+	struct text sql = TEXT(in->task.text);
+
+	(void)rows;
+	text_addf(&sql,
+	          "SELECT pg_replication_slot_advance(slot_name, to_lsn) FROM (SELECT slot_name,"
+	          " restart_lsn, %s AS to_lsn FROM pg_replication_slots WHERE pg_is_in_recovery()"
+	          " AND slot_type = 'physical' AND NOT active AND slot_name ~ '^pgaf_[0-9]+$') s"
+	          " WHERE to_lsn > restart_lsn",
+	          computes ? "'0/0'::pg_lsn + greatest(pg_wal_lsn_diff(pg_last_wal_replay_lsn(),"
+	                     " '0/0') - 67108864, 0)"
+	                   : "pg_last_wal_replay_lsn()");
+	task_sql(in, in->task.text, slots_advanced);
+}
+
+static void
+slots_dropped(struct instance *in, const PGresult *rows)
+{
+	struct text sql = TEXT(in->task.text);
+
+	(void)rows;
+	text_add(&sql, "SELECT pg_create_physical_replication_slot(n, true) FROM unnest(");
+	peer_slots(in, &sql);
+	text_add(&sql, ") n WHERE NOT EXISTS (SELECT FROM pg_replication_slots"
+	               " WHERE slot_name = n)");
+	task_sql(in, in->task.text, slots_made);
+}
+
+void
+slots_sync(struct instance *in, task_then then)
+{
+	struct text sql = TEXT(in->task.text);
+
+	in->task.conf_then = then;
+	/* Unknown, lost, or left over from another role with an xmin that stops vacuum. */
+	text_add(&sql, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+	               " WHERE slot_type = 'physical' AND NOT active"
+	               " AND slot_name ~ '^pgaf_[0-9]+$' AND (slot_name <> ALL (");
+	peer_slots(in, &sql);
+	text_add(&sql, ") OR wal_status = 'lost' OR (pg_is_in_recovery() AND xmin IS NOT NULL))");
+	task_sql(in, in->task.text, slots_dropped);
+}
+
+void
+slots_start(struct instance *in)
+{
+	slots_sync(in, task_done);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Rounds of observation on a session of their own, so that a step that waits
+ * in a statement does not blind us. Files are read when no server answers.
+ */
+
+#include <signal.h>
+#include <string.h>
+
+#include "pg/disk.h"
+#include "pg/instance_parts.h"
+#include "pg/observe.h"
+
+/* A server that does not answer for this long is asked again in a new session. */
+#define ANSWER_LIMIT   PGAF_SECONDS(2)
+#define SETTINGS_EVERY PGAF_SECONDS(60)
+#define STATEMENT_ROOM 8192
+
+/* ---- without the server ------------------------------------------------------------- */
+
+static bool
+state_file_exists(const struct instance *in, const char *name)
+{
+	char path[INSTANCE_PATH_MAX];
+
+	instance_state_path(in, name, path, sizeof(path));
+	return disk_exists(path);
+}
+
+static bool
+data_file_exists(const struct instance *in, const char *name)
+{
+	char        path[INSTANCE_PATH_MAX + 32];
+	struct text text = TEXT(path);
+
+	text_addf(&text, "%s/%s", in->pgdata, name);
+	return disk_exists(path);
+}
+
+static void
+see_control(const struct instance *in, struct observation *seen, struct control *control)
+{
+	if (control_read(in->pgdata, control, NULL) < 0)
+		return;
+	seen->system_identifier = control->system_identifier;
+	seen->disk_timeline = control->timeline;
+	seen->timeline = control->timeline > control->min_recovery_timeline
+	                         ? control->timeline
+	                         : control->min_recovery_timeline;
+	seen->clean = control_is_clean(control);
+	seen->was_primary = control_was_primary(control);
+}
+
+static void
+see_directory(struct instance *in, struct observation *seen)
+{
+	seen->exits = in->exits;
+	seen->exit_inside = in->exit_inside;
+	seen->clone_unfinished = state_file_exists(in, REPLACING_FILE);
+	seen->has_data = instance_has_data(in) && !seen->clone_unfinished;
+	seen->foreign = !seen->has_data && !seen->clone_unfinished && !disk_is_empty(in->pgdata);
+	seen->standby_signal = data_file_exists(in, "standby.signal");
+	seen->upstream = in->conf.upstream;
+	seen->admission = in->conf.admission;
+	text_copy(seen->sync_names, sizeof(seen->sync_names), in->conf.sync_names);
+	heartbeat_see(in, seen);
+}
+
+void
+observe_files(struct instance *in, struct observation *seen)
+{
+	struct control control = { 0 };
+	pid_t          left[1];
+
+	*seen = (struct observation){ 0 };
+	see_directory(in, seen);
+	seen->pg = PG_ABSENT;
+	if (!seen->has_data)
+		return;
+	see_control(in, seen, &control);
+	seen->vetoes |= VETO_BIT(NOT_CONSISTENT) | VETO_BIT(LSN_UNKNOWN);
+	if (in->postmaster != 0)
+		seen->pg = PG_STARTING;
+	else if (in->exited || process_list(in->pgdata, left, 1) > 0)
+		seen->pg = PG_EXITED;
+	else
+		seen->pg = PG_STOPPED;
+}
+
+/* ---- delivery -------------------------------------------------------------------------- */
+
+static void
+deliver(struct instance *in, const struct observation *seen)
+{
+	struct observer *observer = &in->observer;
+
+	observer->seen = *seen;
+	observer->any = true;
+	observer->busy = false;
+	struct observation copy = *seen;
+	in->callbacks.observed(in->ctx, &copy);
+	if (observer->again) {
+		observer->again = false;
+		observe_start(in);
+	}
+}
+
+/* The server lives and does not answer: what is known of it stays, apart from what files say. */
+static void
+deliver_silence(struct instance *in, enum conn_failure failure)
+{
+	struct observation seen;
+	const struct observation *last = &in->observer.seen;
+
+	observe_files(in, &seen);
+	if (in->postmaster != 0 && failure == CONN_STOPPING)
+		seen.pg = PG_STOPPING;
+	else if (in->postmaster != 0 && in->observer.any && failure != CONN_STARTING &&
+	         failure != CONN_REFUSED && (last->pg == PG_PRIMARY || last->pg == PG_STANDBY))
+		seen = *last;
+	deliver(in, &seen);
+}
+
+/* ---- with the server ------------------------------------------------------------------- */
+
+static void
+poisoned(struct instance *in, struct observation *seen, long pid)
+{
+	if (in->observer.poisoned != seen->server_start)
+		instance_log(in, PGAF_LOG_ERROR, "poisoned",
+		             "a standby claims to hold more than was written here; synchronous "
+		             "replication proves nothing until Postgres is restarted");
+	in->observer.poisoned = seen->server_start;
+	kill((pid_t)pid, SIGTERM);
+}
+
+static void
+row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
+{
+	struct instance    *in = ctx;
+	struct observation  seen = { 0 };
+	struct control      control = { 0 };
+	struct observe_liar liar;
+
+	if (error != NULL && PQresultStatus(rows) != PGRES_TUPLES_OK) {
+		if (rows == NULL)
+			return; /* the session is lost: that callback follows */
+		instance_log(in, PGAF_LOG_WARNING, "observe", "%s", error->text);
+		deliver_silence(in, CONN_OTHER);
+		return;
+	}
+	see_directory(in, &seen);
+	see_control(in, &seen, &control);
+	seen.clean = false;
+	seen.upstream = 0;
+	seen.admission = 0;
+	seen.timeline = in->observer.timeline;
+	seen.system_identifier = in->observer.system_identifier;
+	seen.server_version = (uint32_t)PQserverVersion(conn_pg(in->observer.conn));
+	observe_read(rows, &control, &seen, &liar);
+	if (liar.pid != 0)
+		poisoned(in, &seen, liar.pid);
+	if (in->observer.settings_not_ours)
+		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
+	if (observe_is_old_minor((int)seen.server_version) && !in->allow_old_minor)
+		seen.vetoes |= VETO_BIT(OLD_MINOR);
+	deliver(in, &seen);
+}
+
+static void
+identified(void *ctx, const PGresult *rows, const struct pgaf_error *error)
+{
+	struct instance *in = ctx;
+	uint64_t         number = 0;
+
+	if (error != NULL || PQntuples(rows) != 1 || PQnfields(rows) < 2)
+		return;
+	if (text_to_u64(PQgetvalue(rows, 0, 0), &number))
+		in->observer.system_identifier = number;
+	if (text_to_u64(PQgetvalue(rows, 0, 1), &number))
+		in->observer.timeline = (uint32_t)number;
+}
+
+static void
+settings_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
+{
+	struct instance *in = ctx;
+
+	if (error != NULL || PQntuples(rows) != 1)
+		return;
+	const char *names = PQgetvalue(rows, 0, 0);
+	bool        drifted = names[0] != '\0';
+	if (drifted && !in->observer.settings_not_ours)
+		instance_log(in, PGAF_LOG_WARNING, "settings-not-ours",
+		             "set elsewhere or not in force before a restart: %s", names);
+	in->observer.settings_not_ours = drifted;
+	in->observer.settings_read = true;
+	in->observer.settings_at = loop_now(in->loop);
+}
+
+static void
+ask_settings(struct instance *in)
+{
+	char        sql[STATEMENT_ROOM];
+	struct text text = TEXT(sql);
+
+	text_add(&text, "SELECT coalesce(string_agg(name, ', '), '') FROM pg_settings"
+	                " WHERE NOT (source = 'configuration file' AND sourcefile LIKE '%/" CONF_FILE
+	                "') AND source NOT IN ('client', 'user', 'database', 'database user',"
+	                " 'session', 'override') AND name IN (");
+	struct text names = { .at = sql + text.used, .room = sizeof(sql) - text.used };
+	conf_owned_names(&in->conf, &names);
+	text.used += names.used;
+	text_add(&text, ")");
+	conn_query(in->observer.conn, sql, ANSWER_LIMIT, settings_arrived, in);
+}
+
+static void
+ask(struct instance *in)
+{
+	struct observer *observer = &in->observer;
+	char             sql[STATEMENT_ROOM];
+	struct text      text = TEXT(sql);
+
+	if (!observer->settings_read ||
+	    loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
+		ask_settings(in);
+	observe_statement(PQserverVersion(conn_pg(observer->conn)), &text);
+	if (conn_query(observer->conn, "IDENTIFY_SYSTEM", ANSWER_LIMIT, identified, in) < 0 ||
+	    conn_query(observer->conn, sql, ANSWER_LIMIT, row_arrived, in) < 0)
+		deliver_silence(in, CONN_OTHER);
+}
+
+static void
+session_opened(void *ctx)
+{
+	struct instance *in = ctx;
+
+	in->observer.settings_read = false;
+	if (in->observer.busy)
+		ask(in);
+}
+
+static void
+session_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *error)
+{
+	struct instance *in = ctx;
+
+	if (in->observer.busy) {
+		if (failure == CONN_REJECTED || failure == CONN_OTHER)
+			instance_log(in, PGAF_LOG_WARNING, "observe", "%s", error->text);
+		deliver_silence(in, failure);
+		return;
+	}
+	/* The end of our session is news: look at what is left. */
+	observe_start(in);
+}
+
+static void
+begin(void *ctx)
+{
+	static const struct conn_callbacks callbacks = { .opened = session_opened,
+		                                         .lost = session_lost };
+	struct instance  *in = ctx;
+	struct observer  *observer = &in->observer;
+	struct observation seen;
+
+	if (!attach_look(in)) {
+		if (observer->conn != NULL)
+			conn_close(observer->conn);
+		observe_files(in, &seen);
+		deliver(in, &seen);
+		return;
+	}
+	if (observer->conn == NULL)
+		observer->conn = instance_session(in, NULL, &callbacks);
+	if (observer->conn == NULL)
+		deliver_silence(in, CONN_OTHER);
+	else if (conn_is_open(observer->conn))
+		ask(in);
+	else
+		conn_open(observer->conn);
+}
+
+void
+observe_start(struct instance *in)
+{
+	struct observer *observer = &in->observer;
+
+	if (observer->busy) {
+		observer->again = true;
+		return;
+	}
+	observer->busy = true;
+	loop_timer_set(observer->starter, loop_now(in->loop));
+}
+
+void
+observe_settings_changed(struct instance *in)
+{
+	in->observer.settings_read = false;
+}
+
+void
+observe_init(struct instance *in)
+{
+	in->observer.starter = loop_timer_new(in->loop, begin, in);
+}
+
+void
+observe_free(struct instance *in)
+{
+	loop_timer_free(in->observer.starter);
+	conn_free(in->observer.conn);
+}
