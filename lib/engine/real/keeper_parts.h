@@ -66,21 +66,21 @@ struct pgaf_keeper {
 
 /* ---- keeper_real.c: life ---------------------------------------------------- */
 /* End with the exit code that fits the error. */
-void keeper_fail(struct pgaf_keeper *keeper, const struct pgaf_error *error);
-void keeper_end(struct pgaf_keeper *keeper, int exit_code);
+void keeper_real_fail(struct pgaf_keeper *keeper, const struct pgaf_error *error);
+void keeper_real_end(struct pgaf_keeper *keeper, int exit_code);
 /* Run the engine after something happened; re-arms its timer. */
-void keeper_turn(struct pgaf_keeper *keeper);
+void keeper_real_turn(struct pgaf_keeper *keeper);
 
 /* ---- keeper_start.c: registration ---------------------------------------------- */
-extern const struct link_callbacks keeper_link_callbacks;
+extern const struct link_callbacks keeper_start_callbacks;
 /* Read what is there, and begin: the engine at once when we are registered already. */
-int keeper_start(struct pgaf_keeper *keeper, struct pgaf_error *error);
-void keeper_nag(void *ctx);
+int keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error);
+void keeper_start_nag(void *ctx);
 
 /* ---- keeper_world.c: what the engine may ask for -------------------------------- */
 extern const struct keeper_ops keeper_world_ops;
-extern const struct instance_callbacks keeper_instance_callbacks;
+extern const struct instance_callbacks keeper_world_callbacks;
 void keeper_world_free(struct pgaf_keeper *keeper);
-void keeper_page_wanted(void *ctx, const struct http_request *request, struct http_answer *answer);
+void keeper_world_page(void *ctx, const struct http_request *request, struct http_answer *answer);
 
 #endif

@@ -16,7 +16,7 @@
 /* ---- the engine's turns and its end ------------------------------------------------ */
 
 void
-keeper_end(struct pgaf_keeper *keeper, int exit_code)
+keeper_real_end(struct pgaf_keeper *keeper, int exit_code)
 {
 	if (keeper->ended)
 		return;
@@ -25,17 +25,17 @@ keeper_end(struct pgaf_keeper *keeper, int exit_code)
 }
 
 void
-keeper_fail(struct pgaf_keeper *keeper, const struct pgaf_error *error)
+keeper_real_fail(struct pgaf_keeper *keeper, const struct pgaf_error *error)
 {
 	if (keeper->ended)
 		return;
 	keeper->error = *error;
-	keeper_end(keeper, api_exit_code(error->code));
+	keeper_real_end(keeper, api_exit_code(error->code));
 }
 
 /* What happens while the engine runs waits for its next turn: operations do not call back. */
 void
-keeper_turn(struct pgaf_keeper *keeper)
+keeper_real_turn(struct pgaf_keeper *keeper)
 {
 	pgaf_time now = loop_now(keeper->loop);
 
@@ -51,7 +51,7 @@ keeper_turn(struct pgaf_keeper *keeper)
 static void
 keeper_timer_fired(void *ctx)
 {
-	keeper_turn(ctx);
+	keeper_real_turn(ctx);
 }
 
 /* ---- construction --------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ keeper_make_instance(struct pgaf_keeper *keeper, const struct pgaf_keeper_option
 			.probe_password      = "",
 			.allow_old_minor     = options->allow_old_minor,
 		},
-		&keeper_instance_callbacks, keeper, error);
+		&keeper_world_callbacks, keeper, error);
 	free(networks);
 	return keeper->instance ? 0 : (error->code != 0 ? error->code : PGAF_ENOMEM);
 }
@@ -172,7 +172,7 @@ keeper_make_link(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *o
 						 .log         = options->log,
 						 .log_ctx     = options->log_ctx,
 					 },
-	                                 &keeper_link_callbacks, keeper, error);
+	                                 &keeper_start_callbacks, keeper, error);
 	if (keeper->link)
 		return 0;
 	return error->code != 0 ? error_prefix(error, "monitor") : PGAF_ENOMEM;
@@ -186,7 +186,7 @@ keeper_make_http(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *o
 
 	if (strcmp(address, "off") == 0)
 		return 0;
-	keeper->http = http_new(keeper->loop, address, keeper_page_wanted, keeper, error);
+	keeper->http = http_new(keeper->loop, address, keeper_world_page, keeper, error);
 	return keeper->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }
 
@@ -210,7 +210,7 @@ keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *opt
 	if (!keeper->loop)
 		return error->code;
 	keeper->timer = loop_timer_new(keeper->loop, keeper_timer_fired, keeper);
-	keeper->nag = loop_timer_new(keeper->loop, keeper_nag, keeper);
+	keeper->nag = loop_timer_new(keeper->loop, keeper_start_nag, keeper);
 	if (!keeper->timer || !keeper->nag)
 		return error_set(error, PGAF_ENOMEM, "out of memory");
 	return keeper_make_link(keeper, options, error);
@@ -228,7 +228,7 @@ keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *option
 	if (result < 0)
 		return result;
 	result = keeper_make_http(keeper, options, error);
-	return result < 0 ? result : keeper_start(keeper, error);
+	return result < 0 ? result : keeper_start_look(keeper, error);
 }
 
 /* A keeper from the caller's options; made in full or only as far as is needed to judge them. */
@@ -323,7 +323,7 @@ void
 pgaf_keeper_stop(struct pgaf_keeper *keeper)
 {
 	if (!keeper->engine) {
-		keeper_end(keeper, 0);
+		keeper_real_end(keeper, 0);
 		return;
 	}
 	keeper_on_terminate(keeper->engine, loop_now(keeper->loop));
@@ -334,7 +334,7 @@ void
 pgaf_keeper_leave(struct pgaf_keeper *keeper)
 {
 	if (!keeper->engine) {
-		keeper_end(keeper, 0);
+		keeper_real_end(keeper, 0);
 		return;
 	}
 	keeper_on_leave(keeper->engine, loop_now(keeper->loop));

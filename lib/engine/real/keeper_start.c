@@ -42,14 +42,14 @@ keeper_begin(struct pgaf_keeper *keeper)
 	struct pgaf_error error = {0};
 
 	if (keeper_make_engine(keeper, &error) < 0) {
-		keeper_fail(keeper, &error);
+		keeper_real_fail(keeper, &error);
 		return;
 	}
 	if (keeper->link_open)
 		keeper_on_link(keeper->engine, loop_now(keeper->loop), true);
 	if (keeper->goal_known)
 		keeper_on_goal(keeper->engine, loop_now(keeper->loop), &keeper->orders);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 /* ---- the identity goes to the disk ------------------------------------------------------ */
@@ -83,7 +83,7 @@ keeper_identity_finished(void *arg)
 	if (keeper->closing || keeper->ended)
 		return;
 	if (result < 0)
-		keeper_fail(keeper, &error);
+		keeper_real_fail(keeper, &error);
 	else if (!keeper->engine)
 		keeper_begin(keeper);
 }
@@ -102,7 +102,7 @@ keeper_save_identity(struct pgaf_keeper *keeper)
 	if (job && loop_job(keeper->loop, keeper_identity_work, keeper_identity_finished, job) == 0)
 		return;
 	free(job);
-	keeper_fail(keeper, &(struct pgaf_error){
+	keeper_real_fail(keeper, &(struct pgaf_error){
 				    .code = PGAF_ENOMEM,
 				    .text = "cannot save the identity: out of memory or threads"});
 }
@@ -138,7 +138,7 @@ keeper_registered(void *ctx, int result, const struct link_registered *answer,
 	if (keeper->ended)
 		return;
 	if (result < 0) {
-		keeper_fail(keeper, error);
+		keeper_real_fail(keeper, error);
 		return;
 	}
 	if (!keeper_take_registration(keeper, answer))
@@ -165,7 +165,7 @@ keeper_link_opened(void *ctx)
 	if (!keeper->engine)
 		return;
 	keeper_on_link(keeper->engine, loop_now(keeper->loop), true);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 /* Before there is an engine, what is waited for is said here. */
@@ -179,7 +179,7 @@ keeper_say_waiting(struct pgaf_keeper *keeper)
 }
 
 void
-keeper_nag(void *ctx)
+keeper_start_nag(void *ctx)
 {
 	struct pgaf_keeper *keeper = ctx;
 
@@ -199,11 +199,11 @@ keeper_link_lost(void *ctx, const struct pgaf_error *error)
 	text_addf(&text, "waiting for the monitor: %s", error ? error->text : "no session");
 	keeper_say_waiting(keeper);
 	if (first)
-		keeper_nag(keeper);
+		keeper_start_nag(keeper);
 	if (!keeper->engine || !was_open)
 		return;
 	keeper_on_link(keeper->engine, loop_now(keeper->loop), false);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static void
@@ -216,7 +216,7 @@ keeper_link_orders(void *ctx, const struct keeper_orders *orders)
 	if (!keeper->engine)
 		return;
 	keeper_on_goal(keeper->engine, loop_now(keeper->loop), orders);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static void
@@ -227,7 +227,7 @@ keeper_link_answered(void *ctx)
 	if (!keeper->engine)
 		return;
 	keeper_on_answer(keeper->engine, loop_now(keeper->loop));
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static void
@@ -238,7 +238,7 @@ keeper_link_claimed(void *ctx, bool granted, bool known)
 	if (!keeper->engine)
 		return;
 	keeper_on_claim(keeper->engine, loop_now(keeper->loop), granted, known);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 /* The store has no such node any more: to the engine that is a goal like any other. */
@@ -249,7 +249,7 @@ keeper_link_dropped(void *ctx)
 	struct keeper_orders orders = keeper->orders;
 
 	if (!keeper->engine) {
-		keeper_fail(keeper, &(struct pgaf_error){
+		keeper_real_fail(keeper, &(struct pgaf_error){
 					    .code = PGAF_EREFUSED,
 					    .text = "this node was dropped; start with --rejoin to "
 						    "join anew"});
@@ -267,7 +267,7 @@ keeper_link_dropped(void *ctx)
 	keeper_link_orders(keeper, &orders);
 }
 
-const struct link_callbacks keeper_link_callbacks = {
+const struct link_callbacks keeper_start_callbacks = {
 	.registered = keeper_registered,
 	.opened     = keeper_link_opened,
 	.lost       = keeper_link_lost,
@@ -317,7 +317,7 @@ keeper_take_observation(struct link_registration *reg, const struct observation 
 }
 
 int
-keeper_start(struct pgaf_keeper *keeper, struct pgaf_error *error)
+keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error)
 {
 	struct link_registration *reg = &keeper->registration;
 	struct observation seen = {0};

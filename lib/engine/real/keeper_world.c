@@ -49,13 +49,13 @@ keeper_step_done(void *ctx, const struct step_result *result)
 
 	/* A clone puts another directory in the place of the one that is locked. */
 	if (home_lock_again(&keeper->home, &error) < 0) {
-		keeper_fail(keeper, &error);
+		keeper_real_fail(keeper, &error);
 		return;
 	}
 	if (!keeper->engine)
 		return;
 	keeper_on_step(keeper->engine, loop_now(keeper->loop), result);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static void
@@ -66,7 +66,7 @@ keeper_observed(void *ctx, const struct observation *seen)
 	if (!keeper->engine)
 		return;
 	keeper_on_observation(keeper->engine, loop_now(keeper->loop), seen);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static void
@@ -77,7 +77,7 @@ keeper_exited(void *ctx, bool inside)
 	if (!keeper->engine)
 		return;
 	keeper_on_exit(keeper->engine, loop_now(keeper->loop), inside);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static void
@@ -88,7 +88,7 @@ keeper_instance_log(void *ctx, int level, const char *event, const char *text)
 	log_at(&keeper->logger, (enum pgaf_log_level)level, event, "%s", text);
 }
 
-const struct instance_callbacks keeper_instance_callbacks = {
+const struct instance_callbacks keeper_world_callbacks = {
 	.step_done = keeper_step_done,
 	.observed  = keeper_observed,
 	.exited    = keeper_exited,
@@ -162,7 +162,7 @@ keeper_note_finished(void *arg)
 		keeper_save_next(keeper);
 	for (; answered > 0; answered--)
 		keeper_on_noted(keeper->engine, loop_now(keeper->loop), saved);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 /* Jobs run on threads of their own, so one at a time keeps their order. */
@@ -184,7 +184,7 @@ keeper_save_next(struct pgaf_keeper *keeper)
 	/* Without memory or a thread nothing can be promised. */
 	free(job);
 	saving->busy = false;
-	keeper_fail(keeper, &(struct pgaf_error){
+	keeper_real_fail(keeper, &(struct pgaf_error){
 				    .code = PGAF_ENOMEM,
 				    .text = "cannot save the note: out of memory or threads"});
 }
@@ -200,7 +200,7 @@ keeper_world_save(void *world, const struct note *note)
 	text_add(&text, "\n");
 	saving->asked++;
 	if (text.cut)
-		keeper_fail(keeper, &(struct pgaf_error){.code = PGAF_E2BIG,
+		keeper_real_fail(keeper, &(struct pgaf_error){.code = PGAF_E2BIG,
 		                                         .text = "the note is too long"});
 	else if (!saving->busy)
 		keeper_save_next(keeper);
@@ -225,7 +225,7 @@ keeper_peer_changed(void *ctx, pgaf_node_id node, const struct sighting *sightin
 	};
 
 	keeper_on_peer(keeper->engine, now, &view, follows_us);
-	keeper_turn(keeper);
+	keeper_real_turn(keeper);
 }
 
 static bool
@@ -345,7 +345,7 @@ keeper_world_show(void *world, const struct keeper_status *status)
 }
 
 void
-keeper_page_wanted(void *ctx, const struct http_request *request, struct http_answer *answer)
+keeper_world_page(void *ctx, const struct http_request *request, struct http_answer *answer)
 {
 	struct pgaf_keeper *keeper = ctx;
 
@@ -357,7 +357,7 @@ keeper_page_wanted(void *ctx, const struct http_request *request, struct http_an
 static void
 keeper_world_ended(void *world, int code)
 {
-	keeper_end(world, code);
+	keeper_real_end(world, code);
 }
 
 static uint64_t

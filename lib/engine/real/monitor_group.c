@@ -74,7 +74,7 @@ group_show(struct monitor_group *group, pgaf_time now)
 /* ---- turns ----------------------------------------------------------------------------- */
 
 void
-group_turn(struct monitor_group *group)
+monitor_group_turn(struct monitor_group *group)
 {
 	struct pgaf_monitor *monitor = group->monitor;
 	pgaf_time now = 0;
@@ -82,7 +82,7 @@ group_turn(struct monitor_group *group)
 	assert(!monitor->inside);
 	if (!group->engine || monitor->ended)
 		return;
-	monitor_feel_stall(monitor);
+	monitor_real_feel_stall(monitor);
 	now = loop_now(monitor->loop);
 	monitor->inside = true;
 	monitor_run(group->engine, now);
@@ -94,7 +94,7 @@ group_turn(struct monitor_group *group)
 static void
 group_timer_fired(void *ctx)
 {
-	group_turn(ctx);
+	monitor_group_turn(ctx);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -132,12 +132,12 @@ group_loaded(void *ctx, int result, const struct snapshot *snap)
 	group->loaded = true;
 	monitor_on_group(group->engine, now, snap, group_store_age(monitor, now));
 	if (again)
-		group_load(group);
-	group_turn(group);
+		monitor_group_load(group);
+	monitor_group_turn(group);
 }
 
 void
-group_load(struct monitor_group *group)
+monitor_group_load(struct monitor_group *group)
 {
 	struct pgaf_monitor *monitor = group->monitor;
 
@@ -163,11 +163,11 @@ group_reported(void *ctx, int result, pgaf_node_id node, const struct report *re
 	if (node != 0)
 		monitor_on_report(group->engine, loop_now(group->monitor->loop), node, report);
 	if (last)
-		group_turn(group);
+		monitor_group_turn(group);
 }
 
 void
-group_ask_reports(struct monitor_group *group)
+monitor_group_ask_reports(struct monitor_group *group)
 {
 	struct pgaf_monitor *monitor = group->monitor;
 
@@ -187,11 +187,11 @@ group_poll(void *ctx)
 	if (!group->engine)
 		return;
 	if (!group->loaded) {
-		group_load(group);
+		monitor_group_load(group);
 	} else {
 		pause = group_settings(group)->report_interval / POLLS_PER_REPORT;
 		if (!group->asking)
-			group_ask_reports(group);
+			monitor_group_ask_reports(group);
 	}
 	loop_timer_set(group->poll, loop_now(group->monitor->loop) + pause);
 }
@@ -201,7 +201,7 @@ group_poll(void *ctx)
 static void
 group_op_load(void *world)
 {
-	group_load(world);
+	monitor_group_load(world);
 }
 
 static void
@@ -217,7 +217,7 @@ group_committed(void *ctx, int result, const struct pgaf_error *error)
 	if (!group->engine)
 		return;
 	monitor_on_commit(group->engine, loop_now(group->monitor->loop), result);
-	group_turn(group);
+	monitor_group_turn(group);
 }
 
 static void
@@ -237,7 +237,7 @@ group_sighted(void *ctx, pgaf_node_id node, const struct sighting *sighting, boo
 
 	(void)follows_us;
 	monitor_on_sighting(group->engine, loop_now(group->monitor->loop), node, sighting);
-	group_turn(group);
+	monitor_group_turn(group);
 }
 
 static bool
@@ -345,7 +345,7 @@ group_sessions(void *ctx, int result, const pgaf_node_id *open, uint32_t count)
 			is_open = is_open || open[k] == nodes[i];
 		monitor_on_session(group->engine, now, nodes[i], is_open);
 	}
-	group_turn(group);
+	monitor_group_turn(group);
 }
 
 static void
@@ -419,7 +419,7 @@ group_make(struct pgaf_monitor *monitor, const struct store_group_key *key)
 }
 
 struct monitor_group *
-group_get(struct pgaf_monitor *monitor, const struct store_group_key *key)
+monitor_group_get(struct pgaf_monitor *monitor, const struct store_group_key *key)
 {
 	struct monitor_group *group = monitor->groups;
 
@@ -436,7 +436,7 @@ group_get(struct pgaf_monitor *monitor, const struct store_group_key *key)
 }
 
 void
-group_store(struct monitor_group *group, bool open)
+monitor_group_store(struct monitor_group *group, bool open)
 {
 	if (!group->engine)
 		return;
@@ -446,16 +446,16 @@ group_store(struct monitor_group *group, bool open)
 	monitor_on_store(group->engine, loop_now(group->monitor->loop), open);
 	if (open) {
 		group->loaded = false;
-		group_load(group);
+		monitor_group_load(group);
 		loop_timer_set(group->poll, loop_now(group->monitor->loop) + LOAD_AGAIN_AFTER);
 	} else {
 		loop_timer_set(group->poll, PGAF_NEVER);
 	}
-	group_turn(group);
+	monitor_group_turn(group);
 }
 
 void
-group_free_all(struct pgaf_monitor *monitor)
+monitor_group_free_all(struct pgaf_monitor *monitor)
 {
 	struct monitor_group *group = NULL;
 

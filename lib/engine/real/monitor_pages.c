@@ -102,7 +102,7 @@ page_metrics(struct pgaf_monitor *monitor, struct text *to)
 }
 
 void
-monitor_page_wanted(void *ctx, const struct http_request *request, struct http_answer *answer)
+monitor_pages_answer(void *ctx, const struct http_request *request, struct http_answer *answer)
 {
 	struct pgaf_monitor *monitor = ctx;
 	char room[PAGE_MAX];

@@ -78,23 +78,23 @@ struct pgaf_monitor {
 };
 
 /* ---- monitor_real.c: life ------------------------------------------------------ */
-void monitor_end(struct pgaf_monitor *monitor, int exit_code);
-void monitor_fail(struct pgaf_monitor *monitor, const struct pgaf_error *error);
+void monitor_real_end(struct pgaf_monitor *monitor, int exit_code);
+void monitor_real_fail(struct pgaf_monitor *monitor, const struct pgaf_error *error);
 /* Before an engine judges silence: was this process able to listen? */
-void monitor_feel_stall(struct pgaf_monitor *monitor);
+void monitor_real_feel_stall(struct pgaf_monitor *monitor);
 
 /* ---- monitor_group.c: the world of one group -------------------------------------- */
 /* The group with this key, made when it is new; NULL when out of memory. */
-struct monitor_group *group_get(struct pgaf_monitor *monitor, const struct store_group_key *key);
-void group_free_all(struct pgaf_monitor *monitor);
-void group_turn(struct monitor_group *group);
-void group_store(struct monitor_group *group, bool open);
+struct monitor_group *monitor_group_get(struct pgaf_monitor *monitor, const struct store_group_key *key);
+void monitor_group_free_all(struct pgaf_monitor *monitor);
+void monitor_group_turn(struct monitor_group *group);
+void monitor_group_store(struct monitor_group *group, bool open);
 /* Read it again; coalesced. */
-void group_load(struct monitor_group *group);
-void group_ask_reports(struct monitor_group *group);
+void monitor_group_load(struct monitor_group *group);
+void monitor_group_ask_reports(struct monitor_group *group);
 
 /* ---- monitor_pages.c: the HTTP face -------------------------------------------------- */
-void monitor_page_wanted(void *ctx, const struct http_request *request,
+void monitor_pages_answer(void *ctx, const struct http_request *request,
                          struct http_answer *answer);
 
 #endif

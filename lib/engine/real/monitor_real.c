@@ -21,7 +21,7 @@
 /* ---- ends ------------------------------------------------------------------------- */
 
 void
-monitor_end(struct pgaf_monitor *monitor, int exit_code)
+monitor_real_end(struct pgaf_monitor *monitor, int exit_code)
 {
 	if (monitor->ended)
 		return;
@@ -30,16 +30,16 @@ monitor_end(struct pgaf_monitor *monitor, int exit_code)
 }
 
 void
-monitor_fail(struct pgaf_monitor *monitor, const struct pgaf_error *error)
+monitor_real_fail(struct pgaf_monitor *monitor, const struct pgaf_error *error)
 {
 	if (monitor->ended)
 		return;
 	monitor->error = *error;
-	monitor_end(monitor, api_exit_code(error->code));
+	monitor_real_end(monitor, api_exit_code(error->code));
 }
 
 void
-monitor_feel_stall(struct pgaf_monitor *monitor)
+monitor_real_feel_stall(struct pgaf_monitor *monitor)
 {
 	pgaf_time now = 0;
 
@@ -64,10 +64,10 @@ monitor_groups_listed(void *ctx, int result, const struct store_group_key *keys,
 	if (result < 0)
 		return; /* the session is lost, and `opened` comes again */
 	for (uint32_t i = 0; i < count; i++) {
-		struct monitor_group *group = group_get(monitor, &keys[i]);
+		struct monitor_group *group = monitor_group_get(monitor, &keys[i]);
 
 		if (group)
-			group_store(group, true);
+			monitor_group_store(group, true);
 	}
 }
 
@@ -96,7 +96,7 @@ monitor_store_lost(void *ctx, const struct pgaf_error *error)
 	monitor->store_open = false;
 	if (error && (error->code == PGAF_EREFUSED || error->code == PGAF_ECONFIG ||
 	              error->code == PGAF_EAUTH)) {
-		monitor_fail(monitor, error);
+		monitor_real_fail(monitor, error);
 		return;
 	}
 	if (!was_open)
@@ -104,7 +104,7 @@ monitor_store_lost(void *ctx, const struct pgaf_error *error)
 	log_at(&monitor->logger, PGAF_LOG_WARNING, "store-lost", "the store is lost: %s",
 	       error ? error->text : "no session");
 	for (struct monitor_group *group = monitor->groups; group; group = group->next)
-		group_store(group, false);
+		monitor_group_store(group, false);
 }
 
 static void
@@ -120,13 +120,13 @@ monitor_store_changed(void *ctx, const struct store_group_key *key, enum store_c
 		    strcmp(group->key.formation, key->formation) == 0)
 			break;
 	if (!group) {
-		group = group_get(monitor, key);
+		group = monitor_group_get(monitor, key);
 		if (group)
-			group_store(group, true);
+			monitor_group_store(group, true);
 	} else if (change == STORE_REPORTED) {
-		group_ask_reports(group);
+		monitor_group_ask_reports(group);
 	} else {
-		group_load(group);
+		monitor_group_load(group);
 	}
 }
 
@@ -158,7 +158,7 @@ monitor_open_store(struct pgaf_monitor *monitor)
 		},
 		&callbacks, monitor, &error);
 	if (!monitor->store)
-		monitor_fail(monitor, &error);
+		monitor_real_fail(monitor, &error);
 }
 
 /* ---- its own PostgreSQL ------------------------------------------------------------------ */
@@ -173,7 +173,7 @@ monitor_server_ready(void *ctx)
 		return;
 	/* initdb may have put a new directory in the place of the locked one. */
 	if (home_lock_again(&monitor->home, &error) < 0)
-		monitor_fail(monitor, &error);
+		monitor_real_fail(monitor, &error);
 	else
 		monitor_open_store(monitor);
 }
@@ -192,7 +192,7 @@ monitor_server_failed(void *ctx, const struct pgaf_error *error)
 {
 	struct pgaf_monitor *monitor = ctx;
 
-	monitor_fail(monitor, error);
+	monitor_real_fail(monitor, error);
 }
 
 static void
@@ -201,7 +201,7 @@ monitor_server_stopped(void *ctx)
 	struct pgaf_monitor *monitor = ctx;
 
 	log_at(&monitor->logger, PGAF_LOG_INFO, "stopped", "the PostgreSQL of the store is stopped");
-	monitor_end(monitor, 0);
+	monitor_real_end(monitor, 0);
 }
 
 static int
@@ -285,7 +285,7 @@ monitor_make_http(struct pgaf_monitor *monitor, const struct pgaf_monitor_option
 
 	if (strcmp(address, "off") == 0)
 		return 0;
-	monitor->http = http_new(monitor->loop, address, monitor_page_wanted, monitor, error);
+	monitor->http = http_new(monitor->loop, address, monitor_pages_answer, monitor, error);
 	return monitor->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }
 
@@ -395,7 +395,7 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 		http_free(monitor->http);
 	if (monitor->store)
 		monitor->store->ops->free(monitor->store);
-	group_free_all(monitor);
+	monitor_group_free_all(monitor);
 	if (monitor->server)
 		server_free(monitor->server);
 	loop_free(monitor->loop);
@@ -435,7 +435,7 @@ pgaf_monitor_stop(struct pgaf_monitor *monitor)
 	monitor->stop_calls++;
 	monitor->store_open = false;
 	if (!monitor->server)
-		monitor_end(monitor, 0);
+		monitor_real_end(monitor, 0);
 	else
 		server_stop(monitor->server, monitor->stop_calls > 1 ? 0 : SERVER_STOP_LIMIT);
 }
@@ -443,7 +443,7 @@ pgaf_monitor_stop(struct pgaf_monitor *monitor)
 void
 pgaf_monitor_leave(struct pgaf_monitor *monitor)
 {
-	monitor_end(monitor, 0);
+	monitor_real_end(monitor, 0);
 }
 
 void
