@@ -436,7 +436,7 @@ keeper_deadline(const struct keeper *keeper)
 
 	if (keeper->ended)
 		return PGAF_NEVER;
-	if (keeper->report_due < first)
+	if (keeper->view.link_open && keeper->view.seen_known && keeper->report_due < first)
 		first = keeper->report_due;
 	if (keeper->retry_at > keeper->now && keeper->retry_at < first)
 		first = keeper->retry_at;

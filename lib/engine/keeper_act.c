@@ -13,7 +13,7 @@ void
 look(struct keeper *keeper)
 {
 	keeper->looking = true;
-	keeper->look_due = keeper->now + keeper->view.orders.settings.report_interval;
+	keeper->look_due = keeper->now + LOOK_SOON;
 	keeper->ops->observe(keeper->world);
 }
 
@@ -356,7 +356,10 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 	sync_set_names(&keeper->order.goal.set, &names);
 	view->settled = false;
 	view->ready = K_NEEDS_SLOTS;
+	/* Written before the promotion; an asynchronous set asks for no other proof. */
 	view->proved_version = 0;
+	if (keeper->order.goal.set.required == 0)
+		done_apply_set(keeper, result);
 	keeper->facts.promote_ms = result->ms;
 	keeper->facts.promoted_epoch = keeper->order.goal.epoch;
 	keeper->facts.promoted_timeline = result->timeline;
