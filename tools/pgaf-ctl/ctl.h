@@ -45,6 +45,8 @@ struct options {
 	uint32_t port;
 	bool force;
 	const char *resolvers;
+	const char *listen;
+	pgaf_time check_interval;
 	uint32_t read_write_port;
 	uint32_t read_only_port;
 	uint32_t stats_port;
@@ -123,6 +125,6 @@ int get_node(struct ctl *ctl);
 int set_formation(struct ctl *ctl);
 int get_formation(struct ctl *ctl);
 int drop_node(struct ctl *ctl);
-int haproxy_config(struct ctl *ctl);
+int haproxy_print(struct ctl *ctl);
 
 #endif

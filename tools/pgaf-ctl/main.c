@@ -32,6 +32,7 @@ const struct verb verbs[] = {
          "settings of the formation, or one of them"},
 	{"drop node", "NODE | --hostname HOST --port PORT", 0, 1, drop_node,
          "remove a node from its group"},
+	{"haproxy config", "", 0, 0, haproxy_print, "a complete haproxy.cfg for the group"},
 };
 const size_t verbs_count = sizeof(verbs) / sizeof(verbs[0]);
 
