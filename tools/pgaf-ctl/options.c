@@ -62,6 +62,10 @@ static const struct option options[] = {
          "where HAProxy listens for readers; 5001 without it"},
 	{"stats-port", "PORT", KIND_NUMBER, AT(stats_port), PORTS, "haproxy config",
          "where HAProxy shows its statistics page; 7000 without it"},
+	{"listen", "ADDR", KIND_TEXT, AT(listen), 0, 0, "haproxy config",
+         "address that HAProxy listens on; all without it"},
+	{"check-interval", "TIME", KIND_DURATION, AT(check_interval), 0, 0, "haproxy config",
+         "time between two checks, longer than a round trip; 100ms without it"},
 };
 #define OPTIONS_COUNT (sizeof(options) / sizeof(options[0]))
 _Static_assert(OPTIONS_COUNT <= 64, "struct options has one bit for each");
