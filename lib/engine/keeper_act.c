@@ -361,8 +361,6 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 	if (keeper->order.goal.set.required == 0)
 		done_apply_set(keeper, result);
 	keeper->facts.promote_ms = result->ms;
-	keeper->facts.promoted_epoch = keeper->order.goal.epoch;
-	keeper->facts.promoted_timeline = result->timeline;
 	keeper->facts.fork_lsn = result->lsn;
 }
 
@@ -406,7 +404,10 @@ done(struct keeper *keeper, const struct step_result *result)
 		view->followed = 0;
 		break;
 	case STEP_PROMOTE: done_promote(keeper, result); break;
-	case STEP_SETTLE: view->settled = true; break;
+	case STEP_SETTLE:
+		view->settled = true;
+		view->ready = K_READY;
+		break;
 	case STEP_NONE:
 	case STEP_NOTE:
 	case STEP_CLAIM:

@@ -81,9 +81,9 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->declined_version = view->note.declined_version;
 	if (view->proved_version != report->in_force_version)
 		report->in_force_version = 0;
-	/* Only a promotion that is noted counts as done. */
-	if (view->note.role != NOTE_PRIMARY || view->note.promotion != report->promoted_epoch)
-		report->promoted_epoch = 0;
+	/* Only a promotion that is noted counts as done; the note outlives this process. */
+	report->promoted_epoch = view->note.role == NOTE_PRIMARY ? view->note.promotion : 0;
+	report->promoted_timeline = report->promoted_epoch != 0 ? view->note.timeline : 0;
 	if (keeper->stuck_since != 0)
 		report->waiters_ms = (uint32_t)((keeper->now - keeper->stuck_since) / PGAF_MSEC(1));
 	if (seen->pg == PG_PRIMARY) {
