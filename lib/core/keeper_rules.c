@@ -71,6 +71,13 @@ const struct keeper_rule keeper_rules[] = {
 		.doc = "Told to stop, and Postgres has stopped.",
 		.when = {[KF_LEAVING] = IS(K_LEAVES)},
 	},
+	{
+		.id = 250,
+		.doc = "A new goal: write it down before anything is done for it.",
+		.when = {[KF_ACCEPTED] = IS(K_NOT_ACCEPTED),
+		         [KF_GOAL] = ~(PROMOTION) & (IS(PGAF_STATE_COUNT) - 1)},
+		.step = STEP_NOTE,
+	},
 	/* ---- 3: fencing ------------------------------------------------------------------ */
 	{
 		.id = 300,
@@ -103,14 +110,7 @@ const struct keeper_rule keeper_rules[] = {
 		.when = {[KF_ROLE] = NOTED(FENCED), [KF_GOAL] = WRITABLE},
 		.report = PGAF_STATE_DEMOTE_TIMEOUT,
 	},
-		{
-		.id = 390,
-		.doc = "A new goal: write it down before anything is done for it.",
-		.when = {[KF_ACCEPTED] = IS(K_NOT_ACCEPTED),
-		         [KF_GOAL] = ~(PROMOTION) & (IS(PGAF_STATE_COUNT) - 1)},
-		.step = STEP_NOTE,
-	},
-	/* ---- 4: a writable goal -------------------------------------------------------------- */
+		/* ---- 4: a writable goal -------------------------------------------------------------- */
 	{
 		.id = 400,
 		.doc = "The first node, and an empty directory: create the cluster.",

@@ -43,6 +43,16 @@ is_open(const struct keeper *keeper)
 	        goal == PGAF_STATE_STOP_REPLICATION);
 }
 
+/* A crash stays one until a goal, or its absence, permitted to start again. */
+static enum pg_status
+crashed_status(const struct keeper_view *view)
+{
+	bool permitted = view->note.goal.epoch > view->crash_epoch &&
+	                 pgaf_state_is_writable(view->note.goal.state);
+
+	return permitted ? PG_STARTING : PG_EXITED;
+}
+
 void
 report_build(const struct keeper *keeper, struct report *report)
 {
@@ -53,8 +63,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->state = keeper->state;
 	report->epoch = view->note.epoch;
 	report->incarnation = view->note.incarnation;
-	/* A crash stays one until a goal, or its absence, permitted to start again. */
-	report->pg = view->crashed && seen->pg == PG_STOPPED ? PG_EXITED : seen->pg;
+	report->pg = view->crashed && seen->pg == PG_STOPPED ? crashed_status(view) : seen->pg;
 	report->system_identifier = seen->system_identifier;
 	report->server_version = seen->server_version;
 	report->timeline = seen->timeline;
