@@ -17,14 +17,19 @@ fi
 
 bash "$root/tests/deps.sh" demo
 
-if [ -z "${PGAF_BINDIR-}" ]; then
+tools=${PGAF_BINDIR-}
+if [ -z "$tools" ]; then
 	build=$root/build/gcc
 	[ -e "$build/build.ninja" ] ||
 		cmake -G Ninja -S "$root" -B "$build" -DCMAKE_C_COMPILER=gcc >/dev/null
 	cmake --build "$build" --target pgaf-monitor pgaf-keeper pgaf-ctl
-	PGAF_BINDIR=$build
+	tools=$build
 fi
-export PGAF_BINDIR
+
+# What is set for the tools in this shell is not meant for the demo.
+for name in "${!PG@}"; do
+	unset "$name"
+done
 
 # Debian's own Python, for that is the one its psycopg2 belongs to.
-exec /usr/bin/python3 -B "$root/examples/demo/demo.py" "$@"
+exec /usr/bin/python3 -B "$root/examples/demo/demo.py" "$tools" "$@"

@@ -18,9 +18,9 @@ PASSWORD = "demo-password"
 
 
 class Demo:
-    def __init__(self, world):
+    def __init__(self, world, tools):
         self.world = world
-        self.bindir = os.environ["PGAF_BINDIR"]
+        self.tools = tools
         names = ("monitor", "http", "node1", "http1", "node2", "http2", "rw", "ro", "stats")
         self.ports = dict(zip(names, free_ports(len(names))))
         self.secret = world.path("join-secret")
@@ -37,12 +37,11 @@ class Demo:
         print(f"{time.monotonic() - self.began:6.2f} s  {text}", flush=True)
 
     def tool(self, name, *argv):
-        return [os.path.join(self.bindir, name), *argv]
+        return [os.path.join(self.tools, name), *argv]
 
     def ctl(self, *argv, check=True):
         uri = self.operator_uri()
-        return command(self.tool("pgaf-ctl", "--monitor", uri, *argv), check=check,
-                       user="postgres")
+        return command(self.tool("pgaf-ctl", "--monitor", uri, *argv), check=check)
 
     def operator_uri(self):
         sockets = self.world.postmaster("monitor")[4]
@@ -205,7 +204,10 @@ class Demo:
         time.sleep(CALM_SECONDS)
 
     def wait_registered(self):
-        wait_for(lambda: "node1" in self.states, STEP_SECONDS, "node1 is registered")
+        def there():
+            self.world.check_alive()
+            return "node1" in self.states
+        wait_for(there, STEP_SECONDS, "node1 is registered")
 
     def returning(self, title, name, **wanted):
         """The node killed or stopped before is back: the row before gets its redundancy."""
@@ -276,7 +278,7 @@ def main():
     world = World()
     code = 1
     try:
-        Demo(world).run()
+        Demo(world, os.path.abspath(sys.argv[1])).run()
         code = 0
     except Failed as failure:
         print(f"FAILED: {failure}", *world.log_tails(), sep="\n", flush=True)
@@ -286,7 +288,7 @@ def main():
         # Nobody reads any more; still end everything.
         sys.stdout = open(os.devnull, "w", encoding="ascii")
     finally:
-        world.close(keep=code != 0 or "--keep" in sys.argv[1:])
+        world.close(keep=code != 0 or "--keep" in sys.argv[2:])
     return code
 
 

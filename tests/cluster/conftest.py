@@ -97,7 +97,8 @@ def figures(request):
 def own_directory(request):
     """A directory for a test or a file of tests, removed when all has passed."""
     name = "".join(c if c.isalnum() else "-" for c in request.node.name).strip("-")
-    path = proc.make_directory(os.path.join(request.config.pgaf_directory, name))
+    # Short, for Unix sockets will live below it.
+    path = proc.make_directory(os.path.join(request.config.pgaf_directory, name[:32]))
     request.node.pgaf_directory = path
     yield path
     left = proc.sweep(path)

@@ -184,17 +184,13 @@ class Cluster:
     # Asking it.
 
     def ctl(self, *argv, check=True, timeout=70):
-        """pgaf-ctl as its user would run it on the monitor's machine."""
-        host = self.monitor.host
-        env = {"PGAF_MONITOR": self.operator_uri(), "PGHOST": ""}
-        return proc.run([self.tool("pgaf-ctl"), *argv], timeout=timeout, check=check, env=env,
-                        wrap=host.wrap() if host else (),
-                        user=None if host else "postgres")
+        """pgaf-ctl as root on the monitor's machine: over the socket, whatever the network does."""
+        return proc.run([self.tool("pgaf-ctl"), *argv], timeout=timeout, check=check,
+                        env={"PGAF_MONITOR": self.operator_uri()})
 
     def operator_uri(self):
         m = self.monitor
-        sockets = "/run/postgresql" if m.host else m.socket_directory()
-        return f"postgres://pgaf_operator@/pgaf?host={sockets}&port={m.port}"
+        return f"postgres://pgaf_operator@/pgaf?host={m.socket_directory()}&port={m.port}"
 
     def ctl_json(self, *argv):
         return json.loads(self.ctl(*argv, "--json").stdout)

@@ -181,6 +181,11 @@ def find_backend(postmaster, title):
     return None
 
 
+def bare_environment():
+    """Without what PostgreSQL and our tools read: PGAF_BINDIR means another thing to them."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PG", "PYTEST"))}
+
+
 class Daemon:
     """One long-running program with a log file that survives its restarts."""
 
@@ -203,9 +208,7 @@ class Daemon:
     def start(self, extra=()):
         assert not self.running(), f"{self.name} is running already"
         self.log_mark = os.path.getsize(self.log) if os.path.exists(self.log) else 0
-        env = {k: v for k, v in os.environ.items()
-               if not k.startswith(("PG", "PYTEST")) or k == "PGAF_BINDIR"}
-        env.update(self.env)
+        env = {**bare_environment(), **self.env}
         with open(self.log, "ab", buffering=0) as log:
             log.write(f"--- {self.name} started by the test at {time.monotonic():.3f}\n".encode())
             self.popen = subprocess.Popen(
@@ -284,8 +287,7 @@ def sweep(directory=None, deadline=5):
 
 def run(argv, timeout=30, check=True, env=None, wrap=(), user=None, stdin=None):
     """Run a short program to its end; stdout and stderr as text."""
-    full_env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-    full_env.update(env or {})
+    full_env = {**bare_environment(), **(env or {})}
     pipe = subprocess.PIPE
     with subprocess.Popen([*wrap, *argv], stdout=pipe, stderr=pipe, text=True, env=full_env,
                           user=user, cwd="/",
