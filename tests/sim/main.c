@@ -19,13 +19,15 @@ struct options {
 	uint32_t nodes;
 	bool     trace;
 	bool     kinds;
+	bool     all; /* go on after a violation, one line each */
 	enum brk brk;
 };
 
 static void
 usage(FILE *to)
 {
-	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--break RULE|list]\n", to);
+	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--all]\n"
+	      "                [--break RULE|list]\n", to);
 }
 
 static bool
@@ -58,7 +60,8 @@ parse(int argc, char **argv, struct options *options)
 	static const struct option longs[] = {
 		{ "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
 		{ "trace", no_argument, NULL, 't' },       { "break", required_argument, NULL, 'b' },
-		{ "kinds", no_argument, NULL, 'k' },       { "help", no_argument, NULL, 'h' },
+		{ "kinds", no_argument, NULL, 'k' },       { "all", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	bool seeds = false;
@@ -69,6 +72,7 @@ parse(int argc, char **argv, struct options *options)
 		case 'n': options->nodes = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 't': options->trace = true; break;
 		case 'k': options->kinds = true; break;
+		case 'a': options->all = true; break;
 		case 'b':
 			if (strcmp(optarg, "list") == 0) {
 				list_breaks();
@@ -134,8 +138,11 @@ run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 	if (!good && options->brk != BREAK_NONE)
 		printf("broken rule %s: caught by %s at seed %llu: %s\n", break_word(options->brk),
 		       sim->failed_check, (unsigned long long)seed, sim->failed_text);
+	else if (!good && options->all)
+		printf("seed %llu: %s: %s\n", (unsigned long long)seed, sim->failed_check,
+		       sim->failed_text);
 	sim_free(sim);
-	if (!good && !options->trace && options->brk == BREAK_NONE)
+	if (!good && !options->trace && !options->all && options->brk == BREAK_NONE)
 		tell_story(options, seed);
 	return good;
 }
@@ -156,17 +163,18 @@ per_cent(uint64_t part, uint64_t whole)
 }
 
 static void
-report_counts(const struct counts *sum, double seconds, bool good)
+report_counts(const struct counts *sum, double seconds, uint64_t violations)
 {
 	printf("seeds=%llu failovers=%llu switchovers=%llu crashes=%llu partitions=%llu "
 	       "acknowledged=%llu second_faults=%llu with_failover=%u%% with_second_fault=%u%% "
-	       "speed=%.0fx violations=%d\n",
+	       "speed=%.0fx violations=%llu\n",
 	       (unsigned long long)sum->seeds, (unsigned long long)sum->failovers,
 	       (unsigned long long)sum->switchovers, (unsigned long long)sum->crashes,
 	       (unsigned long long)sum->partitions, (unsigned long long)sum->acknowledged,
 	       (unsigned long long)sum->second_faults, per_cent(sum->with_failover, sum->seeds),
 	       per_cent(sum->with_second_fault, sum->seeds),
-	       (double)sum->virtual_time / 1e9 / (seconds > 0 ? seconds : 1e-9), good ? 0 : 1);
+	       (double)sum->virtual_time / 1e9 / (seconds > 0 ? seconds : 1e-9),
+	       (unsigned long long)violations);
 }
 
 int
@@ -175,18 +183,21 @@ main(int argc, char **argv)
 	struct options options = { .nodes = 2 };
 	struct counts  sum     = { 0 };
 	double         began   = seconds_now();
-	bool           good    = true;
+	uint64_t       bad     = 0;
 
 	if (!parse(argc, argv, &options)) {
 		usage(stderr);
 		return 2;
 	}
-	for (uint64_t seed = options.first; good && seed <= options.last; seed++)
-		good = run_seed(&options, seed, &sum);
+	for (uint64_t seed = options.first; seed <= options.last; seed++) {
+		bad += !run_seed(&options, seed, &sum);
+		if (bad > 0 && !options.all)
+			break;
+	}
 	for (int i = 0; options.kinds && i < SIM_FAULT_COUNT; i++)
 		printf("%8llu  %s\n", (unsigned long long)sum.by_kind[i], fault_text((enum fault)i));
-	report_counts(&sum, seconds_now() - began, good);
+	report_counts(&sum, seconds_now() - began, bad);
 	if (options.brk != BREAK_NONE)
-		return good ? 1 : 0;
-	return good ? 0 : 1;
+		return bad > 0 ? 0 : 1;
+	return bad > 0 ? 1 : 0;
 }

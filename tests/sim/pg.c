@@ -101,7 +101,7 @@ pg_consistent(struct sim *sim, struct event *event)
 {
 	struct pg *pg = &sim->pg[event->a];
 
-	if (pg->status != PG_STARTING || pg->flush < pg->consistent_at)
+	if (pg->status != PG_STARTING || !pg->standby_signal || pg->flush < pg->consistent_at)
 		return;
 	pg->status = PG_STANDBY;
 	TRACE(sim, host_name(event->a), "postgres > answers as a standby");

@@ -13,6 +13,8 @@
 
 #define CHUNK_EVENTS 256
 #define CHUNK_LOADS  8
+/* More than this at one moment is somebody turning in circles. */
+#define MOMENT_EVENTS 10000
 
 static void *
 sched_chunk(struct sched *sched, size_t bytes)
@@ -210,6 +212,10 @@ sim_run_until(struct sim *sim, pgaf_time until)
 		struct event *event = heap_pop(sched);
 
 		assert(event->at >= sim->now);
+		if (event->at > sim->now)
+			sched->moment = 0;
+		else if (++sched->moment > MOMENT_EVENTS)
+			violation(sim, "LIVE", "time stands still: somebody asks again at once");
 		sim->now = event->at;
 		event_fire(sim, event);
 	}

@@ -73,6 +73,7 @@ struct sched {
 	void         **chunks;
 	size_t         chunk_count;
 	uint64_t       fired;
+	uint64_t       moment; /* events of this moment so far */
 };
 
 /* An event of `proc` after `delay`; the caller fills a, b, x, y, load. */
@@ -551,8 +552,8 @@ void sim_free(struct sim *sim);
 bool sim_story(struct sim *sim);
 /* Only build the group and wait until it is good; for tests that drive faults by themselves. */
 bool sim_build(struct sim *sim, pgaf_time limit);
-/* Run until the group is good; false when `limit` passes first. */
-bool sim_until_good(struct sim *sim, pgaf_time limit);
+/* Run until the group has been good for `calm`; false when `limit` passes first. */
+bool sim_until_good(struct sim *sim, pgaf_time limit, pgaf_time calm);
 
 /* One line of the trace; costs nothing unless traced. */
 void trace_line(struct sim *sim, const char *who, const char *format, ...) PGAF_PRINTF(3, 4);

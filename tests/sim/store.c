@@ -244,26 +244,12 @@ store_apply(struct sim *sim, const struct decision *decision)
 	uint32_t         timeline = truth->group.next_timeline;
 	uint64_t         seen    = decision->group.request.number;
 
-	truth->group = decision->group;
+	decision_apply(decision, sim->now, truth);
 	/* A request that came while this was under way is not lost. */
 	if (request.kind != REQUEST_NONE && seen != request.number && seen < request.number)
 		truth->group.request = request;
 	if (sim->brk == BREAK_TIMELINE && timeline > 2)
 		truth->group.next_timeline = timeline;
-	for (uint32_t i = 0; i < decision->assignment_count; i++) {
-		struct node *node = store_node(truth, decision->assignments[i].node);
-
-		if (node)
-			node->goal = decision->assignments[i].goal;
-	}
-	for (uint32_t i = 0; i < decision->admission_count; i++) {
-		struct node *node = store_node(truth, decision->admissions[i].node);
-
-		if (node) {
-			node->admission = decision->admissions[i].admission;
-			node->high_lsn  = decision->admissions[i].high_lsn;
-		}
-	}
 	if (truth->group.primary != 0)
 		truth->may_bootstrap = false;
 	if (sim->brk == BREAK_NARROW)

@@ -12,6 +12,8 @@
 #define BUILD_LIMIT  PGAF_SECONDS(60)
 #define LIVE_LIMIT   PGAF_SECONDS(120)
 #define STABLE_TIME  PGAF_SECONDS(60)
+/* What the last fault set off has had its effect by then. */
+#define CALM_TIME    PGAF_SECONDS(5)
 
 struct sim *
 sim_new(uint64_t seed, uint32_t nodes, enum brk brk)
@@ -56,14 +58,20 @@ start_keeper(struct sim *sim, struct event *event)
 }
 
 bool
-sim_until_good(struct sim *sim, pgaf_time limit)
+sim_until_good(struct sim *sim, pgaf_time limit, pgaf_time calm)
 {
 	char      why[256];
 	pgaf_time until = sim->now + limit;
+	pgaf_time since = sim->now;
 
 	while (!sim->failed && sim->now < until) {
+		uint64_t epoch = sim->store.truth.group.epoch;
+
 		sim_run_until(sim, sim->now + PGAF_MSEC(100));
-		if (check_is_good(sim, why, sizeof why))
+		if (!check_is_good(sim, why, sizeof why) ||
+		    epoch != sim->store.truth.group.epoch)
+			since = sim->now;
+		if (sim->now - since >= calm)
 			return !sim->failed;
 	}
 	return false;
@@ -79,7 +87,7 @@ sim_build(struct sim *sim, pgaf_time limit)
 			node;
 		sim_after(sim, NULL, PGAF_MSEC(500), link_tick)->a = node;
 	}
-	return sim_until_good(sim, limit);
+	return sim_until_good(sim, limit, PGAF_MSEC(100));
 }
 
 static void
@@ -115,7 +123,7 @@ sim_story(struct sim *sim)
 		sim_run_until(sim, faults_plan(sim));
 		faults_end(sim);
 	}
-	if (!sim->failed && !sim_until_good(sim, LIVE_LIMIT) && !sim->failed) {
+	if (!sim->failed && !sim_until_good(sim, LIVE_LIMIT, CALM_TIME) && !sim->failed) {
 		check_is_good(sim, why, sizeof why);
 		violation(sim, "LIVE", "%d s after the last fault: %s",
 		          (int)(LIVE_LIMIT / PGAF_SECONDS(1)), why);
