@@ -184,7 +184,7 @@ decision_print(const PGresult *events, int row)
 	       cell(events, row, "epoch"));
 	printf("  rule %s on %s: %s\n", cell(events, row, "rule"), cell(events, row, "node_name"),
 	       cell(events, row, "text"));
-	if (rule)
+	if (rule && !strstr(cell(events, row, "text"), rule->doc))
 		printf("  %s\n", rule->doc);
 }
 

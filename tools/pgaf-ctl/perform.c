@@ -129,11 +129,12 @@ request_send(struct performance *performance, pgaf_node_id to)
 
 /* What would make it possible belongs to a refusal. */
 static int
-refused(const struct performance *performance, const struct view *view)
+refused(struct performance *performance, const struct view *view)
 {
 	struct ctl *ctl = performance->ctl;
 	const struct view_group *group = view_group(ctl, view);
 
+	new_events_print(performance);
 	say_error(EXIT_REFUSED, "%s refused: %s", performance->kind, performance->answer);
 	if (group)
 		detail_lines(view, group);
@@ -287,6 +288,8 @@ performance_wait(struct performance *performance)
 			primary = settled_primary(&view, performance->group);
 		bool late = ctl_now() >= performance->until;
 		if (primary)
+			code = new_events_print(performance);
+		if (primary && code == EXIT_DONE)
 			code = performed(performance, &view, primary);
 		else if (code == EXIT_DONE && late)
 			code = out_of_time(performance, &view);

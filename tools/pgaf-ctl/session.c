@@ -97,7 +97,11 @@ connect_failed(const struct ctl *ctl, PostgresPollingStatusType status)
 		          PQhost(ctl->pg), PQport(ctl->pg));
 	else
 		say_error(EXIT_UNREACHABLE, "could not connect to the monitor: %s", message);
-	if (!ctl->options.monitor)
+	if (is_rejection(message))
+		say_hint("the password of %s is in the state directory of the monitor;"
+		         " libpq's passfile is the place for it here",
+		         PQuser(ctl->pg));
+	else if (!ctl->options.monitor)
 		say_hint("name the monitor with --monitor or PGAF_MONITOR");
 	return is_rejection(message) ? EXIT_FAILED : EXIT_UNREACHABLE;
 }

@@ -77,10 +77,13 @@ survives_print(const struct view *view)
 			printf("\ngroup %" PRIu32 ": commits wait for no standby; the loss of the"
 			       " primary may lose them\n",
 			       view->groups[i].id);
+		else if (set->required == 1 && set->count > 0)
+			printf("\ngroup %" PRIu32 ": commits survive the loss of the primary\n",
+			       view->groups[i].id);
 		else if (set->count >= set->required)
-			printf("\ngroup %" PRIu32 ": commits survive the loss of the primary and"
-			       " %" PRIu32 " of %" PRIu32 " listed standbys\n",
-			       view->groups[i].id, set->required - 1, set->count);
+			printf("\ngroup %" PRIu32 ": commits survive the loss of the primary and of"
+			       " %" PRIu32 " listed standbys\n",
+			       view->groups[i].id, set->required - 1);
 		else
 			printf("\ngroup %" PRIu32 ": commits wait for %" PRIu32 " standbys, only"
 			       " %" PRIu32 " are listed\n",

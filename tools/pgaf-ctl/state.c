@@ -222,8 +222,8 @@ node_print_text(const struct view *view, const struct view_node *node)
 	     pgaf_state_doc(node->assigned));
 	LINE("Health", "%s", view_health(node));
 	LINE("Keeper", "%s", node->session ? "connected" : "not connected");
-	LINE("PostgreSQL", "%" PRIu32 ", %s", node->report.server_version,
-	     pg_status_name(node->report.pg));
+	LINE("PostgreSQL", "%" PRIu32 ".%" PRIu32 ", %s", node->report.server_version / 10000,
+	     node->report.server_version % 10000, pg_status_name(node->report.pg));
 	LINE("System identifier", "%" PRIu64, node->report.system_identifier);
 	LINE("Timeline, LSN", "%" PRIu32 ", %s", node->report.timeline,
 	     lsn_format(node->report.lsn, lsn));

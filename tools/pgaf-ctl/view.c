@@ -138,18 +138,53 @@ formation_must_exist(struct ctl *ctl)
 	return EXIT_DONE;
 }
 
+/*
+ * The monitor draws its picture when what it sees changes; settings and reports
+ * may be newer. Goals and reports go together with the epoch they belong to.
+ */
+static void
+picture_renew(const struct view_group *group, const struct view_node *from, struct node *to)
+{
+	to->priority = from->priority;
+	to->quorum = from->quorum;
+	to->drop_asked = from->drop_asked;
+	if (group->picture.group.epoch != group->epoch)
+		return;
+	to->goal = from->goal;
+	to->report = from->report;
+	if (from->report_age_ms >= 0)
+		to->reported_at = VIEW_NOW - PGAF_MSEC(from->report_age_ms);
+}
+
+static struct node *
+picture_node(struct view_group *group, pgaf_node_id id)
+{
+	for (uint32_t i = 0; i < group->picture.count; i++) {
+		if (group->picture.nodes[i].id == id)
+			return &group->picture.nodes[i];
+	}
+	return NULL;
+}
+
 static void
 link_pictures(struct view *view)
 {
 	for (size_t i = 0; i < view->node_count; i++) {
 		struct view_node *node = &view->nodes[i];
+		struct view_group *group = NULL;
 		for (size_t j = 0; j < view->group_count; j++) {
 			if (view->groups[j].id == node->group_id)
-				node->group = &view->groups[j];
+				group = &view->groups[j];
 		}
-		if (node->group && node->group->has_picture)
-			node->seen = snapshot_node(&node->group->picture, node->id);
+		node->group = group;
+		struct node *seen =
+			group && group->has_picture ? picture_node(group, node->id) : NULL;
+		if (seen)
+			picture_renew(group, node, seen);
+		node->seen = seen;
 	}
+	for (size_t j = 0; j < view->group_count; j++)
+		view->groups[j].picture.group.settings = view->groups[j].settings;
 }
 
 int
