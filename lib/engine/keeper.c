@@ -246,6 +246,10 @@ keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observa
 	keeper->looking = false;
 	see_restart(keeper, seen);
 	see_members(keeper, seen);
+	if (!seen->streaming)
+		keeper->streaming_since = 0;
+	else if (keeper->streaming_since == 0)
+		keeper->streaming_since = now;
 	view->seen = *seen;
 	view->seen_known = true;
 	see_drift(keeper, seen);

@@ -8,10 +8,16 @@
 #include <string.h>
 
 static bool
-is_caught_up(const struct observation *seen)
+is_caught_up(const struct keeper *keeper)
 {
-	return seen->pg == PG_STANDBY && seen->streaming && seen->consistent &&
-	       seen->upstream_lsn != 0 && seen->lsn + REACH_RECEIVE >= seen->upstream_lsn &&
+	const struct observation *seen = &keeper->view.seen;
+	/* An upstream with nothing to send says nothing before its first keepalive; one that has
+	 * more sends at once, and says how far it is. */
+	bool quiet = seen->upstream_lsn == 0 && keeper->streaming_since != 0 &&
+	             keeper->now - keeper->streaming_since >= STREAM_QUIET;
+	bool close = seen->upstream_lsn != 0 && seen->lsn + REACH_RECEIVE >= seen->upstream_lsn;
+
+	return seen->pg == PG_STANDBY && seen->streaming && seen->consistent && (quiet || close) &&
 	       seen->replay + REACH_REPLAY >= seen->lsn;
 }
 
@@ -80,7 +86,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->streaming = seen->pg == PG_STANDBY && seen->streaming;
 	report->streaming_admission = report->streaming ? seen->admission : 0;
 	report->history_proved = view->history == K_HISTORY_PROVED;
-	report->caught_up = is_caught_up(seen);
+	report->caught_up = is_caught_up(keeper);
 	report->needs_clone = view->history == K_HISTORY_DIVERGED ||
 	                      view->history == K_HISTORY_CLONE ||
 	                      view->note.role == NOTE_CLONING;

@@ -17,6 +17,8 @@
 /* A standby is in reach when this little is missing. */
 #define REACH_RECEIVE (UINT64_C(16) << 20)
 #define REACH_REPLAY  (UINT64_C(64) << 20)
+/* A stream that is open for this long and brought nothing has nothing to bring. */
+#define STREAM_QUIET  PGAF_MSEC(150)
 
 struct keeper {
 	struct keeper_options    options;
@@ -57,6 +59,7 @@ struct keeper {
 	uint64_t                 exits;
 	pgaf_lsn                 members_flush; /* sum, to see progress */
 	pgaf_time                stuck_since;   /* waiters without progress; 0 none */
+	pgaf_time                streaming_since; /* 0: does not stream */
 	uint32_t                 peer_count;
 	struct peer_view         peers[PGAF_NODES_MAX];
 	pgaf_time                peer_at[PGAF_NODES_MAX];
