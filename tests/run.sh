@@ -233,7 +233,8 @@ run_stage()
 		case $name in sim*) say "$name: $(tail -n 1 "$log")" ;; esac
 		return
 	fi
-	tail -n 60 "$log" | sed 's/^/    | /'
+	grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$log" | tail -n 60 |
+		sed 's/^/    | /'
 	[ "$status" != 124 ] || echo "    | (ended after the limit of $limit s)"
 	say "$name FAILED: $bad failed, $((SECONDS - start)) s; all of it: $root/$log"
 	failures+=("$name: $root/$log")
