@@ -138,7 +138,7 @@ START_TEST(test_child_starts_clean)
 	/* The last digits: what is above is the C library's own. */
 	run(&story,
 	    "ls /proc/$$/fd; readlink /proc/$$/fd/0;"
-	    "sed -En 's/^(Sig(Blk|Ign)).*(.{7})$/\\1 \\3/p' /proc/$$/status",
+	    "exec sed -En 's/^(Sig(Blk|Ign)).*(.{7})$/\\1 \\3/p' /proc/self/status",
 	    NULL);
 	ck_assert(turn_until(loop, &story.over, LIMIT));
 	ck_assert_str_eq(story.output, "0\n1\n2\n/dev/null\nSigBlk 0000000\nSigIgn 0000000\n");
