@@ -84,6 +84,8 @@ goal_changed(struct keeper *keeper, const struct goal *before)
 	view->claim = view->note.renounced_epoch == goal->epoch && goal->epoch != 0
 	                      ? K_CLAIM_RENOUNCED
 	                      : K_CLAIM_NONE;
+	keeper->promote_sent = view->note.role == NOTE_PROMOTING;
+	keeper->give_up[0] = '\0';
 	keeper->failures = 0;
 	keeper->retry_at = 0;
 	keeper->trouble[0] = '\0';

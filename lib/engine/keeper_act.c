@@ -177,11 +177,14 @@ static const char *
 claim_obstacle(const struct keeper *keeper)
 {
 	const struct observation *seen = &keeper->view.seen;
+	const struct goal *goal = &keeper->view.orders.goal;
 
+	/* It claimed this promotion before and may have acknowledged commits since: only
+	 * forward from there. */
+	if (keeper->view.note.promotion == goal->epoch || seen->timeline == goal->timeline)
+		return NULL;
 	if (keeper->view.leaving != K_STAYS)
 		return "it was told to stop";
-	if (keeper->view.note.role == NOTE_PRIMARY || keeper->view.note.role == NOTE_PROMOTING)
-		return NULL; /* it goes on with what it claimed before */
 	if (seen->pg != PG_STANDBY)
 		return "its Postgres is not a running standby";
 	for (uint32_t bit = 0; bit < VETO_COUNT; bit++)
@@ -203,7 +206,7 @@ claim_start(struct keeper *keeper)
 		return;
 	}
 	note_accept(view, &note);
-	if (note.role != NOTE_PRIMARY || note.promotion != goal->epoch)
+	if (note.promotion != goal->epoch || (note.role != NOTE_PRIMARY && note.role != NOTE_FENCED))
 		note.role = NOTE_PROMOTING;
 	note.promotion = goal->epoch;
 	note.timeline = goal->timeline;
@@ -263,6 +266,8 @@ step_start(struct keeper *keeper, const struct keeper_rule *rule)
 {
 	order_fill(keeper, rule->step, &keeper->order);
 	keeper->busy = true;
+	if (rule->step == STEP_PROMOTE)
+		keeper->promote_sent = true;
 	if (rule->id != keeper->rule)
 		log_rule(&keeper->logger, PGAF_LOG_INFO, step_name(rule->step), rule->id, rule->doc);
 	/* Load balancers learn of the end before clients feel it. */
@@ -272,6 +277,33 @@ step_start(struct keeper *keeper, const struct keeper_rule *rule)
 	keeper->ops->step(keeper->world, &keeper->order);
 }
 
+/*
+ * A claimed promotion is given up only when it is certain that it did not and will not happen:
+ * a request that may have been sent dies with the server process, and the control file then
+ * tells whether the timeline was reached. True when something was started for that.
+ */
+static bool
+give_up(struct keeper *keeper)
+{
+	const struct observation *seen = &keeper->view.seen;
+
+	if (seen->timeline == keeper->view.orders.goal.timeline || seen->pg == PG_PRIMARY) {
+		keeper->give_up[0] = '\0';
+		return false;
+	}
+	if (keeper->promote_sent && (seen->pg == PG_STANDBY || seen->pg == PG_STARTING)) {
+		order_fill(keeper, STEP_STOP_IMMEDIATE, &keeper->order);
+		keeper->busy = true;
+		keeper->ops->step(keeper->world, &keeper->order);
+		return true;
+	}
+	if (seen->pg == PG_EXITED)
+		return false;
+	renounce(keeper, keeper->give_up);
+	keeper->give_up[0] = '\0';
+	return true;
+}
+
 void
 act(struct keeper *keeper)
 {
@@ -279,6 +311,8 @@ act(struct keeper *keeper)
 	const struct keeper_rule *rule;
 
 	if (keeper->busy || keeper->saving || keeper->claiming || keeper->looking)
+		return;
+	if (keeper->give_up[0] != '\0' && give_up(keeper))
 		return;
 	keeper_facts_of(&keeper->view, keeper->now, &facts);
 	rule = keeper_rule_find(&facts);
@@ -441,7 +475,7 @@ static void
 refused(struct keeper *keeper, const struct step_result *result)
 {
 	if (result->step == STEP_PROMOTE) {
-		renounce(keeper, result->text);
+		text_copy(keeper->give_up, sizeof(keeper->give_up), result->text);
 		return;
 	}
 	if (result->step == STEP_ADOPT || result->step == STEP_INITDB) {
@@ -478,6 +512,8 @@ step_finished(struct keeper *keeper, const struct step_result *result)
 	case STEP_REFUSED: refused(keeper, result); break;
 	case STEP_DIVERGED: diverged(keeper, result); break;
 	case STEP_LOST: keeper->view.claim = K_CLAIM_NONE; break;
-	case STEP_WRONG_TIMELINE: renounce(keeper, result->text); break;
+	case STEP_WRONG_TIMELINE:
+		text_copy(keeper->give_up, sizeof(keeper->give_up), result->text);
+		break;
 	}
 }

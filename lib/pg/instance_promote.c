@@ -22,19 +22,19 @@
 #define PLACEHOLDERS_MAX 1000
 
 /* What makes recovery end in a FATAL, or in the wrong place. */
-#define BARRED                                                                                 \
-	(VETO_BIT(RECOVERY_PAUSED) | VETO_BIT(PARAMETERS) | VETO_BIT(RECOVERY_TARGET) |        \
+#define BARRED                                                                          \
+	(VETO_BIT(RECOVERY_PAUSED) | VETO_BIT(PARAMETERS) | VETO_BIT(RECOVERY_TARGET) | \
 	 VETO_BIT(DISK_FULL) | VETO_BIT(UNSAFE_SETTINGS))
 
-/* ---- after the fact ------------------------------------------------------------------------ */
+/* ---- after the fact --------------------------------------------------------------- */
 
 static pgaf_lsn
 read_fork(const struct instance *in, uint32_t timeline)
 {
-	char           path[INSTANCE_PATH_MAX + 64];
-	struct text    text = TEXT(path);
+	char path[INSTANCE_PATH_MAX + 64];
+	struct text text = TEXT(path);
 	struct history history;
-	pgaf_lsn       fork = 0;
+	pgaf_lsn fork = 0;
 
 	text_addf(&text, "%s/pg_wal/%08X.history", in->pgdata, (unsigned)timeline);
 	char *content = disk_read(path, (size_t)1 << 20, NULL);
@@ -60,7 +60,7 @@ wrong_signalled(struct instance *in)
 static void
 promoted(struct instance *in, const char *wal_file)
 {
-	char        digits[9];
+	char digits[9];
 	struct text text = TEXT(digits);
 
 	text_add_bytes(&text, wal_file, strnlen(wal_file, 8));
@@ -78,7 +78,7 @@ promoted(struct instance *in, const char *wal_file)
 	task_done(in);
 }
 
-/* ---- the trigger, and the wait ---------------------------------------------------------------- */
+/* ---- the trigger, and the wait ---------------------------------------------------- */
 
 static void promote_look(struct instance *in);
 
@@ -86,9 +86,9 @@ static void promote_look(struct instance *in);
 static void
 kick(struct instance *in)
 {
-	static const pgaf_time first[] = { PGAF_MSEC(10), PGAF_MSEC(30), PGAF_MSEC(100) };
-	pgaf_time              next = in->task.kicks < 3 ? first[in->task.kicks]
-	                                                 : PGAF_MSEC(100) * (in->task.kicks - 1);
+	static const pgaf_time first[] = {PGAF_MSEC(10), PGAF_MSEC(30), PGAF_MSEC(100)};
+	pgaf_time next =
+		in->task.kicks < 3 ? first[in->task.kicks] : PGAF_MSEC(100) * (in->task.kicks - 1);
 
 	if (task_age(in) < next)
 		return;
@@ -132,11 +132,11 @@ promote_sent(struct instance *in, const PGresult *rows)
 static void
 promote_send(struct instance *in)
 {
-	pgaf_time       left = in->task.order.deadline == PGAF_NEVER || in->task.order.deadline == 0
-	                               ? PGAF_SECONDS(1)
-	                               : in->task.order.deadline - loop_now(in->loop);
+	pgaf_time left = in->task.order.deadline == PGAF_NEVER || in->task.order.deadline == 0
+	                         ? PGAF_SECONDS(1)
+	                         : in->task.order.deadline - loop_now(in->loop);
 	struct timespec now;
-	struct text     sql = TEXT(in->task.text);
+	struct text sql = TEXT(in->task.text);
 
 	if (left <= 0) {
 		task_end(in, STEP_LOST, "the deadline of the claim passed");
@@ -171,10 +171,10 @@ promote_clear(struct instance *in)
 		promote_send(in);
 }
 
-/* ---- the timeline's number (2b) ------------------------------------------------------------------ */
+/* ---- the timeline's number (2b) --------------------------------------------------- */
 
 struct placeholder_job {
-	char     wal[INSTANCE_PATH_MAX + 16];
+	char wal[INSTANCE_PATH_MAX + 16];
 	uint32_t first;
 	uint32_t count;
 };
@@ -183,11 +183,11 @@ static int
 placeholder_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	const struct placeholder_job *job = arg;
-	int                           code = 0;
+	int code = 0;
 
 	(void)stop;
 	for (uint32_t i = 0; code == 0 && i < job->count; i++) {
-		char        path[INSTANCE_PATH_MAX + 64];
+		char path[INSTANCE_PATH_MAX + 64];
 		struct text text = TEXT(path);
 
 		text_addf(&text, "%s/%08X.history", job->wal, (unsigned)(job->first + i));
@@ -204,8 +204,8 @@ promote_number(struct instance *in)
 	uint32_t wanted = in->task.order.goal.timeline;
 
 	if (wanted <= timeline || wanted - timeline - 1 > PLACEHOLDERS_MAX) {
-		task_end(in, STEP_REFUSED, "timeline %u cannot follow timeline %u", (unsigned)wanted,
-		         (unsigned)timeline);
+		task_end(in, STEP_REFUSED, "timeline %u cannot follow timeline %u",
+		         (unsigned)wanted, (unsigned)timeline);
 		return;
 	}
 	if (wanted == timeline + 1) {
@@ -222,13 +222,13 @@ promote_number(struct instance *in)
 	task_job(in, placeholder_work, job, promote_clear);
 }
 
-/* ---- checks ------------------------------------------------------------------------------------------ */
+/* ---- checks ----------------------------------------------------------------------- */
 
 /* What it will run as primary is there before it is one (PROTOCOL 14). */
 static void
 promote_names(struct instance *in)
 {
-	char        names[512] = "";
+	char names[512] = "";
 	struct text text = TEXT(names);
 
 	sync_set_names(&in->task.order.goal.set, &text);
@@ -244,16 +244,16 @@ static void
 promote_held(struct instance *in, const PGresult *rows)
 {
 	const struct goal *goal = &in->task.order.goal;
-	pgaf_lsn           held = 0;
-	char               text[LSN_TEXT_MAX];
-	char               wanted[LSN_TEXT_MAX];
+	pgaf_lsn held = 0;
+	char text[LSN_TEXT_MAX];
+	char wanted[LSN_TEXT_MAX];
 
 	lsn_parse(PQgetvalue(rows, 0, 1), &held);
 	in->task.late = PQgetvalue(rows, 0, 3)[0] == 't';
 	if (PQgetvalue(rows, 0, 2)[0] != 't')
 		promote_look(in); /* it is done already, or something is very wrong */
 	else if (PQgetvalue(rows, 0, 0)[0] != 't')
-		task_end(in, STEP_REFUSED, "its end of WAL is not known yet");
+		task_end(in, STEP_FAILED, "its end of WAL is not known yet");
 	else if (held < goal->min_lsn)
 		task_end(in, STEP_REFUSED, "it holds %s, and %s is needed", lsn_format(held, text),
 		         lsn_format(goal->min_lsn, wanted));
@@ -298,7 +298,7 @@ promote_start(struct instance *in)
 	task_sql(in, "IDENTIFY_SYSTEM", promote_identified);
 }
 
-/* ---- after opening ---------------------------------------------------------------------------------------- */
+/* ---- after opening ---------------------------------------------------------------- */
 
 static void
 settle_checkpointed(struct instance *in, const PGresult *rows)
