@@ -279,7 +279,8 @@ void
 faults_end(struct sim *sim)
 {
 	TRACE(sim, "fault", "all faults are over");
-	sim->quiet = true;
+	sim->quiet    = true;
+	sim->net.loss = 0;
 	for (uint32_t host = 0; host <= sim->nodes; host++) {
 		sim->host_up[host]       = true;
 		sim->pg[host].disk_until = 0;

@@ -181,9 +181,18 @@ ops_show(void *world, const struct keeper_status *status)
 }
 
 static void
+keep_again(struct sim *sim, struct event *event)
+{
+	keep_start(sim, event->a);
+}
+
+static void
 keep_end(struct sim *sim, struct event *event)
 {
 	keep_kill(sim, event->a);
+	/* Nobody stays away for good: the fault that stopped it may be over already. */
+	if (sim->quiet)
+		sim_after(sim, NULL, PGAF_SECONDS(1), keep_again)->a = event->a;
 }
 
 static void

@@ -118,8 +118,12 @@ link_opened(struct sim *sim, struct event *event)
 	struct keep *keep = &sim->keep[node];
 
 	keep->link_trying = false;
-	if (keep->link_open || !sim->store.proc.alive)
+	if (keep->link_open)
 		return;
+	if (!sim->store.proc.alive) {
+		link_retry(sim, node);
+		return;
+	}
 	if (!keep->enrolled) {
 		keep->enrolled         = store_register(sim, node);
 		keep->disk_note.node_id = node;
