@@ -22,22 +22,23 @@ static const struct {
 	const char *name;
 	const char *value;
 } fixed[] = {
-	{ "hot_standby", "on" },
-	{ "hot_standby_feedback", "on" },
-	{ "max_standby_streaming_delay", "1s" },
-	{ "max_standby_archive_delay", "1s" },
-	{ "wal_retrieve_retry_interval", "20ms" },
-	{ "wal_sender_timeout", "5s" },
-	{ "wal_receiver_timeout", "5s" },
-	{ "max_slot_wal_keep_size", "4GB" },
-	{ "wal_keep_size", "128MB" },
-	{ "restart_after_crash", "off" },
-	{ "fsync", "on" },
-	{ "full_page_writes", "on" },
-	{ "synchronous_commit", "on" },
-	{ "recovery_target_timeline", "latest" },
-	{ "password_encryption", "scram-sha-256" },
-	{ "lc_messages", "C" },
+	{"hot_standby", "on"},
+	{"hot_standby_feedback", "on"},
+	{"max_standby_streaming_delay", "1s"},
+	{"max_standby_archive_delay", "1s"},
+	{"wal_retrieve_retry_interval", "20ms"},
+	{"wal_sender_timeout", "5s"},
+	{"wal_receiver_timeout", "5s"},
+	{"max_slot_wal_keep_size", "4GB"},
+	{"wal_keep_size", "128MB"},
+	{"restart_after_crash", "off"},
+	{"fsync", "on"},
+	{"full_page_writes", "on"},
+	{"synchronous_commit", "on"},
+	{"recovery_target_timeline", "latest"},
+	{"restore_command", ""}, /* it would run in every promotion (PROTOCOL 41) */
+	{"password_encryption", "scram-sha-256"},
+	{"lc_messages", "C"},
 };
 
 /* Calls one function for each owned parameter, so that writing and listing cannot differ. */
@@ -46,7 +47,7 @@ typedef void (*visit_fn)(struct text *to, const char *name, const char *value);
 static void
 visit_number(struct text *to, visit_fn visit, const char *name, uint32_t value)
 {
-	char        digits[16];
+	char digits[16];
 	struct text number = TEXT(digits);
 
 	text_addf(&number, "%u", (unsigned)value);
@@ -72,7 +73,7 @@ visit_limits(const struct conf *conf, struct text *to, visit_fn visit)
 static void
 visit_all(const struct conf *conf, struct text *to, visit_fn visit)
 {
-	char        slot[32] = "";
+	char slot[32] = "";
 	struct text name = TEXT(slot);
 
 	visit(to, "listen_addresses", conf->listen);
@@ -116,7 +117,7 @@ write_line(struct text *to, const char *name, const char *value)
 void
 conf_write(const struct conf *conf, struct text *to)
 {
-	text_add(to, "# Written by pgaf, which writes it again whenever a role or a setting changes.\n"
+	text_add(to, "# Written by pgaf, and again whenever a role or a setting changes.\n"
 	             "# What is changed here by hand is lost.\n");
 	visit_all(conf, to, write_line);
 }
@@ -189,8 +190,8 @@ conf_lookup(const char *content, const char *name, char *to, size_t room)
 
 	/* The last one counts. */
 	for (const char *line = content; line != NULL; line = next_line(line)) {
-		char        key[NAME_MAX_BYTES];
-		char        bytes[2048];
+		char key[NAME_MAX_BYTES];
+		char bytes[2048];
 		struct text value = TEXT(bytes);
 
 		text_add(&value, "");
@@ -203,7 +204,7 @@ conf_lookup(const char *content, const char *name, char *to, size_t room)
 static uint32_t
 lookup_number(const char *content, const char *name)
 {
-	char     text[32];
+	char text[32];
 	uint64_t number = 0;
 
 	if (!conf_lookup(content, name, text, sizeof(text)) || !text_to_u64(text, &number) ||
@@ -241,7 +242,7 @@ static bool
 include_is_last(const char *content)
 {
 	const char *last = NULL;
-	uint32_t    count = 0;
+	uint32_t count = 0;
 
 	for (const char *line = content; line != NULL && *line != '\0'; line = next_line(line)) {
 		if (strncmp(line, INCLUDE_LINE, strlen(INCLUDE_LINE)) == 0)

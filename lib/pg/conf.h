@@ -13,26 +13,26 @@
 
 struct text;
 
-#define CONF_FILE     "pgaf.conf"
-#define CONF_ROOM     16384
-#define CONNINFO_MAX  1024
+#define CONF_FILE "pgaf.conf"
+#define CONF_ROOM 16384
+#define CONNINFO_MAX 1024
 
 struct conf {
 	pgaf_node_id self;     /* 0 = not known yet: no slot is used */
 	pgaf_node_id upstream; /* 0 = follows nobody */
-	uint32_t     admission;
-	char         conninfo[CONNINFO_MAX]; /* "" = none */
-	char         sync_names[512];
-	uint32_t     limits[LIMIT_COUNT]; /* at least these, for a standby; 0 = not ours */
-	uint32_t     senders;             /* max_wal_senders and max_replication_slots */
-	uint32_t     slots;
-	bool         log_hints;           /* no checksums: pg_rewind needs them */
-	bool         wal_level;           /* the operator's is too low */
+	uint32_t admission;
+	char conninfo[CONNINFO_MAX]; /* "" = none */
+	char sync_names[512];
+	uint32_t limits[LIMIT_COUNT]; /* at least these, for a standby; 0 = not ours */
+	uint32_t senders;             /* max_wal_senders and max_replication_slots */
+	uint32_t slots;
+	bool log_hints; /* no checksums: pg_rewind needs them */
+	bool wal_level; /* the operator's is too low */
 	/* Of the options; borrowed. */
 	const char *listen;
 	const char *port;
 	const char *socket_dirs;
-	bool        ssl;
+	bool ssl;
 	const char *ca_file;
 	const char *cert_file;
 	const char *key_file;

@@ -16,9 +16,9 @@
 #include "pg/control.h"
 #include "pg/wal.h"
 
-#define FILE_BYTES      512
+#define FILE_BYTES 512
 #define VERSION_13_TO_17 1300
-#define VERSION_18       1800
+#define VERSION_18 1800
 
 enum {
 	AT_SYSTEM_IDENTIFIER = 0,
@@ -87,7 +87,7 @@ read_bytes(const char *path, unsigned char bytes[FILE_BYTES], struct pgaf_error 
 	if (fd < 0)
 		return sys_error(error, errno, "open %s", path);
 	ssize_t got = read(fd, bytes, FILE_BYTES);
-	int     number = errno;
+	int number = errno;
 	close(fd);
 	if (got < 0)
 		return sys_error(error, number, "read %s", path);
@@ -99,8 +99,8 @@ read_bytes(const char *path, unsigned char bytes[FILE_BYTES], struct pgaf_error 
 int
 control_read(const char *pgdata, struct control *control, struct pgaf_error *error)
 {
-	char          path[1100];
-	struct text   name = TEXT(path);
+	char path[1100];
+	struct text name = TEXT(path);
 	unsigned char bytes[FILE_BYTES];
 
 	text_addf(&name, "%s/global/pg_control", pgdata);
@@ -116,16 +116,16 @@ control_read(const char *pgdata, struct control *control, struct pgaf_error *err
 	if (!crc_is_right(bytes) || state > CONTROL_IN_PRODUCTION)
 		return error_set(error, PGAF_ECONFIG, "%s is damaged", path);
 	*control = (struct control){
-		.system_identifier     = get64(bytes, AT_SYSTEM_IDENTIFIER),
-		.state                 = (enum control_state)state,
-		.checkpoint            = get64(bytes, AT_CHECKPOINT),
-		.redo                  = get64(bytes, AT_REDO),
-		.timeline              = get32(bytes, AT_TIMELINE),
-		.min_recovery          = get64(bytes, AT_MIN_RECOVERY),
+		.system_identifier = get64(bytes, AT_SYSTEM_IDENTIFIER),
+		.state = (enum control_state)state,
+		.checkpoint = get64(bytes, AT_CHECKPOINT),
+		.redo = get64(bytes, AT_REDO),
+		.timeline = get32(bytes, AT_TIMELINE),
+		.min_recovery = get64(bytes, AT_MIN_RECOVERY),
 		.min_recovery_timeline = get32(bytes, AT_MIN_RECOVERY_TIMELINE),
-		.segment_bytes         = get32(bytes, AT_SEGMENT_BYTES),
-		.checksums             = get32(bytes, AT_CHECKSUMS) != 0,
-		.wal_log_hints         = bytes[AT_WAL_LOG_HINTS] != 0,
+		.segment_bytes = get32(bytes, AT_SEGMENT_BYTES),
+		.checksums = get32(bytes, AT_CHECKSUMS) != 0,
+		.wal_log_hints = bytes[AT_WAL_LOG_HINTS] != 0,
 	};
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		control->limits[i] = get32(bytes, AT_LIMITS + 4 * i);
@@ -136,9 +136,9 @@ const char *
 control_limit_name(enum control_limit limit)
 {
 	static const char *const names[LIMIT_COUNT] = {
-		[LIMIT_CONNECTIONS]           = "max_connections",
-		[LIMIT_WORKER_PROCESSES]      = "max_worker_processes",
-		[LIMIT_WAL_SENDERS]           = "max_wal_senders",
+		[LIMIT_CONNECTIONS] = "max_connections",
+		[LIMIT_WORKER_PROCESSES] = "max_worker_processes",
+		[LIMIT_WAL_SENDERS] = "max_wal_senders",
 		[LIMIT_PREPARED_TRANSACTIONS] = "max_prepared_transactions",
 		[LIMIT_LOCKS_PER_TRANSACTION] = "max_locks_per_transaction",
 	};

@@ -32,17 +32,17 @@ enum control_limit {
 };
 
 struct control {
-	uint64_t           system_identifier;
+	uint64_t system_identifier;
 	enum control_state state;
-	pgaf_lsn           checkpoint; /* start of the last checkpoint's record */
-	pgaf_lsn           redo;
-	uint32_t           timeline;   /* of that checkpoint */
-	pgaf_lsn           min_recovery;
-	uint32_t           min_recovery_timeline;
-	uint32_t           segment_bytes;
-	bool               checksums;
-	bool               wal_log_hints;
-	uint32_t           limits[LIMIT_COUNT]; /* as the primary's WAL last said */
+	pgaf_lsn checkpoint; /* start of the last checkpoint's record */
+	pgaf_lsn redo;
+	uint32_t timeline; /* of that checkpoint */
+	pgaf_lsn min_recovery;
+	uint32_t min_recovery_timeline;
+	uint32_t segment_bytes;
+	bool checksums;
+	bool wal_log_hints;
+	uint32_t limits[LIMIT_COUNT]; /* as the primary's WAL last said */
 };
 
 /* PGAF_ENOENT when there is no such file, PGAF_ECONFIG when it is not one of these releases'. */

@@ -39,7 +39,7 @@ write_all(int fd, const char *bytes, size_t count)
 static int
 join(char path[PATH_MAX], const char *directory, const char *name, struct pgaf_error *error)
 {
-	struct text full = { 0 };
+	struct text full = {0};
 
 	text_init(&full, path, PATH_MAX);
 	text_addf(&full, "%s/%s", directory, name);
@@ -95,9 +95,9 @@ is_dots(const char *name)
 bool
 disk_is_empty(const char *path)
 {
-	DIR                 *directory = opendir(path);
+	DIR *directory = opendir(path);
 	const struct dirent *entry = NULL;
-	bool                 empty = true;
+	bool empty = true;
 
 	if (directory == NULL)
 		return errno == ENOENT;
@@ -110,7 +110,7 @@ disk_is_empty(const char *path)
 bool
 disk_is_mount(const char *path)
 {
-	char        copy[PATH_MAX];
+	char copy[PATH_MAX];
 	struct stat self;
 	struct stat parent;
 
@@ -123,9 +123,9 @@ disk_is_mount(const char *path)
 int
 disk_remove(const char *path, const atomic_bool *stop, struct pgaf_error *error)
 {
-	char  root[PATH_MAX];
-	char *roots[] = { root, NULL };
-	int   code = 0;
+	char root[PATH_MAX];
+	char *roots[] = {root, NULL};
+	int code = 0;
 
 	if (!disk_exists(path))
 		return 0;
@@ -153,9 +153,9 @@ disk_remove(const char *path, const atomic_bool *stop, struct pgaf_error *error)
 int
 disk_empty(const char *path, const char *kept, const atomic_bool *stop, struct pgaf_error *error)
 {
-	DIR                 *directory = opendir(path);
+	DIR *directory = opendir(path);
 	const struct dirent *entry = NULL;
-	int                  code = 0;
+	int code = 0;
 
 	if (directory == NULL)
 		return errno == ENOENT ? 0 : sys_error(error, errno, "open %s", path);
@@ -176,9 +176,9 @@ disk_empty(const char *path, const char *kept, const atomic_bool *stop, struct p
 int
 disk_move_entries(const char *from, const char *to, struct pgaf_error *error)
 {
-	DIR                 *directory = opendir(from);
+	DIR *directory = opendir(from);
 	const struct dirent *entry = NULL;
-	int                  code = 0;
+	int code = 0;
 
 	if (directory == NULL)
 		return sys_error(error, errno, "open %s", from);
@@ -201,9 +201,9 @@ disk_move_entries(const char *from, const char *to, struct pgaf_error *error)
 int
 disk_copy(const char *from, const char *to, struct pgaf_error *error)
 {
-	int  code = 0;
+	int code = 0;
 	char bytes[65536];
-	int  in = open(from, O_RDONLY | O_CLOEXEC);
+	int in = open(from, O_RDONLY | O_CLOEXEC);
 
 	if (in < 0)
 		return sys_error(error, errno, "open %s", from);

@@ -10,7 +10,7 @@
 #include "pg/hba.h"
 
 #define BEGIN "# pgaf begin: written by pgaf as a whole, changes inside are lost\n"
-#define END   "# pgaf end\n"
+#define END "# pgaf end\n"
 
 static bool
 is_cert(const struct hba *hba)

@@ -13,11 +13,11 @@
 struct text;
 
 struct hba {
-	const char *auth;     /* scram-sha-256, cert, trust */
-	bool        ssl;
-	const char *os_user;  /* that we run as */
+	const char *auth; /* scram-sha-256, cert, trust */
+	bool ssl;
+	const char *os_user;         /* that we run as */
 	const char *const *networks; /* CIDR, samenet, all */
-	size_t      network_count;
+	size_t network_count;
 };
 
 /* The lines themselves, without markers: also what --skip-pg-hba prints. */

@@ -15,24 +15,24 @@
 #include "pg/disk.h"
 #include "pg/instance_parts.h"
 
-#define INTERVAL   PGAF_SECONDS(1)
-#define FILE_NAME  "pg_wal/pgaf_heartbeat"
+#define INTERVAL PGAF_SECONDS(1)
+#define FILE_NAME "pg_wal/pgaf_heartbeat"
 /* Less than this, and the next WAL files may not find room. */
 #define FREE_LEAST ((uint64_t)64 << 20)
 
 struct task_beat {
 	struct instance *in; /* NULL: nobody waits any more */
-	char             path[INSTANCE_PATH_MAX + sizeof(FILE_NAME)];
-	int              failed; /* errno */
-	uint64_t         free_bytes;
+	char path[INSTANCE_PATH_MAX + sizeof(FILE_NAME)];
+	int failed; /* errno */
+	uint64_t free_bytes;
 };
 
 static void
 beat_work(void *arg)
 {
 	struct task_beat *beat = arg;
-	char              bytes[16] = "pgaf heartbeat\n";
-	int               fd = open(beat->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	char bytes[16] = "pgaf heartbeat\n";
+	int fd = open(beat->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0) {
 		beat->failed = errno;
@@ -48,7 +48,7 @@ static void
 beat_finished(void *arg)
 {
 	struct task_beat *beat = arg;
-	struct instance  *in = beat->in;
+	struct instance *in = beat->in;
 
 	if (in != NULL) {
 		pgaf_time took = loop_now(in->loop) - in->heartbeat.began;
@@ -65,7 +65,7 @@ static void
 beat_start(struct instance *in)
 {
 	struct task_beat *beat = calloc(1, sizeof(*beat));
-	struct text       path = { 0 };
+	struct text path = {0};
 
 	if (beat == NULL)
 		return;

@@ -22,7 +22,7 @@ static bool
 parse_line(const char *line, struct history *history)
 {
 	unsigned timeline = 0;
-	char     position[LSN_TEXT_MAX + 1];
+	char position[LSN_TEXT_MAX + 1];
 	pgaf_lsn end = 0;
 
 	line += strspn(line, " \t\r");
@@ -35,7 +35,7 @@ parse_line(const char *line, struct history *history)
 bool
 history_parse(const char *content, uint32_t timeline, struct history *history)
 {
-	*history = (struct history){ 0 };
+	*history = (struct history){0};
 	for (const char *line = content; *line != '\0';) {
 		if (!parse_line(line, history))
 			return false;

@@ -16,7 +16,7 @@ struct history {
 	} entries[HISTORY_ENTRIES_MAX];
 };
 
-/* `content` of the file of `timeline`; "" for the first. False when it is too long or no history. */
+/* `content` of the file of `timeline`; "" for the first. False when it is no history. */
 bool history_parse(const char *content, uint32_t timeline, struct history *history);
 
 /* The last common timeline and where the first of the two leaves it. False: nothing in common. */

@@ -20,19 +20,19 @@
 #include "pg/disk.h"
 #include "pg/instance_parts.h"
 
-#define PROGRAMS_ROOT  "/usr/lib/postgresql"
-#define DEBIAN_ROOT    "/etc/postgresql"
+#define PROGRAMS_ROOT "/usr/lib/postgresql"
+#define DEBIAN_ROOT "/etc/postgresql"
 #define CONF_BYTES_MAX ((size_t)1 << 20)
 /* Room that sun_path leaves for a directory: "/.s.PGSQL.65535" comes behind it. */
 #define SOCKET_DIR_MAX 90
 
-/* ---- small things the other files ask for --------------------------------------- */
+/* ---- small things the other files ask for ----------------------------------------- */
 
 void
 instance_log(struct instance *in, enum pgaf_log_level level, const char *event, const char *format,
              ...)
 {
-	char    text[512] = "";
+	char text[512] = "";
 	va_list args;
 
 	va_start(args, format);
@@ -45,7 +45,7 @@ instance_log(struct instance *in, enum pgaf_log_level level, const char *event, 
 static void
 join(char *to, size_t room, const char *directory, const char *name)
 {
-	struct text path = { 0 };
+	struct text path = {0};
 
 	text_init(&path, to, room);
 	text_addf(&path, "%s/%s", directory, name);
@@ -79,9 +79,10 @@ struct conn *
 instance_session(struct instance *in, const char *synchronous_commit,
                  const struct conn_callbacks *callbacks)
 {
-	static const char *const keywords[] = { "user", "dbname", "port", "replication",
-		                                "application_name", "options", "sslmode", NULL };
-	char        options[200];
+	static const char *const keywords[] = {
+		"user",    "dbname",  "port", "replication", "application_name",
+		"options", "sslmode", NULL};
+	char options[200];
 	struct text text = TEXT(options);
 
 	/* Our own statements wait for no standby unless that is what they are for. */
@@ -89,24 +90,24 @@ instance_session(struct instance *in, const char *synchronous_commit,
 	                "-c idle_in_transaction_session_timeout=0");
 	if (synchronous_commit != NULL)
 		text_addf(&text, " -c synchronous_commit=%s", synchronous_commit);
-	const char *const values[] = { "postgres", "postgres", in->port, "database",
-		                       "pgaf_keeper", options, "disable", NULL };
+	const char *const values[] = {"postgres",    "postgres", in->port,  "database",
+	                              "pgaf_keeper", options,    "disable", NULL};
 	return conn_new(in->loop,
 	                &(struct conn_options){
-	                        .keywords      = keywords,
-	                        .values        = values,
-	                        .host          = in->socket_dir,
-	                        .connect_limit = PGAF_SECONDS(10),
-	                },
+				.keywords = keywords,
+				.values = values,
+				.host = in->socket_dir,
+				.connect_limit = PGAF_SECONDS(10),
+			},
 	                callbacks, in);
 }
 
-/* ---- where things are --------------------------------------------------------------- */
+/* ---- where things are ------------------------------------------------------------- */
 
 static unsigned
 read_version(const struct instance *in)
 {
-	char     path[INSTANCE_PATH_MAX];
+	char path[INSTANCE_PATH_MAX];
 	uint64_t number = 0;
 
 	join(path, sizeof(path), in->pgdata, "PG_VERSION");
@@ -132,13 +133,13 @@ has_programs(const char *directory)
 static unsigned
 newest_installed(void)
 {
-	DIR                 *root = opendir(PROGRAMS_ROOT);
+	DIR *root = opendir(PROGRAMS_ROOT);
 	const struct dirent *entry = NULL;
-	unsigned             newest = 0;
+	unsigned newest = 0;
 
 	while (root != NULL && (entry = readdir(root)) != NULL) {
-		uint64_t    number = 0;
-		char        path[INSTANCE_PATH_MAX];
+		uint64_t number = 0;
+		char path[INSTANCE_PATH_MAX];
 		struct text text = TEXT(path);
 
 		text_addf(&text, PROGRAMS_ROOT "/%s/bin", entry->d_name);
@@ -158,8 +159,8 @@ search_path(struct instance *in)
 	const char *at = getenv("PATH");
 
 	while (at != NULL && *at != '\0') {
-		size_t      length = strcspn(at, ":");
-		char        directory[INSTANCE_PATH_MAX];
+		size_t length = strcspn(at, ":");
+		char directory[INSTANCE_PATH_MAX];
 		struct text text = TEXT(directory);
 
 		text_add_bytes(&text, at, length);
@@ -174,8 +175,8 @@ search_path(struct instance *in)
 void
 instance_choose_bindir(struct instance *in)
 {
-	unsigned    version = read_version(in);
-	struct text text = { 0 };
+	unsigned version = read_version(in);
+	struct text text = {0};
 
 	if (in->bindir_given)
 		return;
@@ -213,10 +214,10 @@ debian_config_fits(const struct instance *in, const char *directory)
 static bool
 find_debian_config(struct instance *in, unsigned version)
 {
-	char                 root[INSTANCE_PATH_MAX];
-	struct text          text = TEXT(root);
+	char root[INSTANCE_PATH_MAX];
+	struct text text = TEXT(root);
 	const struct dirent *entry = NULL;
-	bool                 found = false;
+	bool found = false;
 
 	text_addf(&text, DEBIAN_ROOT "/%u", version);
 	DIR *directory = opendir(root);
@@ -252,7 +253,7 @@ instance_find_config(struct instance *in)
 	free(content);
 }
 
-/* ---- life --------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------- */
 
 /* Shallow checks of lengths: what does not fit would be cut silently later. */
 static bool
@@ -310,12 +311,13 @@ take_directories(struct instance *in, const struct instance_options *options,
 	if (disk_make_directory(options->state_dir, error) < 0)
 		return error->code;
 	if (!process_real_path(options->state_dir, in->state_dir, sizeof(in->state_dir)))
-		return error_set(error, PGAF_ECONFIG, "the path %s is too long", options->state_dir);
+		return error_set(error, PGAF_ECONFIG, "the path %s is too long",
+		                 options->state_dir);
 	if (in->socket_dir[0] == '\0')
 		text_copy(in->socket_dir, sizeof(in->socket_dir), in->state_dir);
 	if (strlen(in->socket_dir) > SOCKET_DIR_MAX)
 		return error_set(error, PGAF_ECONFIG,
-		                 "%s is too long for a Unix socket: name a shorter socket directory",
+		                 "%s is too long for a Unix socket; name a shorter directory",
 		                 in->socket_dir);
 	return 0;
 }
@@ -341,8 +343,8 @@ struct instance *
 instance_new(struct loop *loop, const struct instance_options *options,
              const struct instance_callbacks *callbacks, void *ctx, struct pgaf_error *error)
 {
-	struct pgaf_error local = { 0 };
-	struct instance  *in = calloc(1, sizeof(*in));
+	struct pgaf_error local = {0};
+	struct instance *in = calloc(1, sizeof(*in));
 
 	if (error == NULL)
 		error = &local;
@@ -385,7 +387,7 @@ instance_free(struct instance *in)
 	free(in);
 }
 
-/* ---- orders -------------------------------------------------------------------------- */
+/* ---- orders ----------------------------------------------------------------------- */
 
 void
 instance_step(struct instance *in, const struct step_order *order)
@@ -425,7 +427,7 @@ instance_inspect(struct instance *in, struct observation *seen, struct pgaf_erro
 {
 	struct stat status;
 
-	*seen = (struct observation){ 0 };
+	*seen = (struct observation){0};
 	if (stat(in->pgdata, &status) == 0) {
 		if (!S_ISDIR(status.st_mode))
 			return error_set(error, PGAF_EREFUSED, "%s is no directory", in->pgdata);

@@ -22,7 +22,8 @@ struct instance_options {
 	const char *socket_dir; /* "" = state_dir */
 	const char *auth;       /* scram-sha-256, cert, trust */
 	bool        ssl;
-	const char *ssl_ca_file, *ssl_cert_file, *ssl_key_file; /* "" with ssl: self-signed in state_dir */
+	/* "" with ssl: self-signed in state_dir */
+	const char *ssl_ca_file, *ssl_cert_file, *ssl_key_file;
 	bool        skip_hba;
 	const char *const *client_networks; /* NULL-terminated: CIDR, samenet, all */
 	const char *dbname, *username, *password; /* created on a new cluster; "" = none */
@@ -50,7 +51,7 @@ void instance_observe(struct instance *instance);
 int instance_set_passwords(struct instance *instance, const char *replicator, const char *probe);
 /* Reload certificates (SIGHUP). */
 void instance_reload(struct instance *instance);
-/* What the directory is before anything was started: read synchronously, no processes, for start-up. */
+/* What the directory is before anything was started: read synchronously, without processes. */
 int instance_inspect(struct instance *instance, struct observation *seen, struct pgaf_error *error);
 
 #endif

@@ -18,10 +18,10 @@
 static bool
 log_says_crash(struct instance *in)
 {
-	char  path[INSTANCE_PATH_MAX];
-	char  tail[LOG_TAIL + 1];
+	char path[INSTANCE_PATH_MAX];
+	char tail[LOG_TAIL + 1];
 	FILE *file = NULL;
-	long  size = 0;
+	long size = 0;
 
 	instance_state_path(in, "postgres.log", path, sizeof(path));
 	file = fopen(path, "re");
@@ -44,12 +44,13 @@ attach_forget(struct instance *in)
 	in->child = NULL;
 	in->process = NULL;
 	in->postmaster = 0;
+	in->signalled = false;
 }
 
 void
 attach_ended(struct instance *in, int status, bool is_child)
 {
-	bool planned = in->stopping;
+	bool planned = in->stopping || in->signalled;
 
 	in->child = is_child ? NULL : in->child; /* its handle is freed by itself */
 	attach_forget(in);
@@ -59,13 +60,15 @@ attach_ended(struct instance *in, int status, bool is_child)
 		in->task.ended_then = NULL;
 		if (in->task.active && then != NULL)
 			then(in);
+		else
+			observe_start(in);
 		return;
 	}
 	in->exited = true;
 	in->exits++;
-	/* With restart_after_crash off, a crashed backend ends the postmaster with status 1 (36). */
-	in->exit_inside = status >= 0 ? WIFEXITED(status) && WEXITSTATUS(status) != 0
-	                              : log_says_crash(in);
+	/* With restart_after_crash off, a crashed backend ends the postmaster: status 1 (36). */
+	in->exit_inside =
+		status >= 0 ? WIFEXITED(status) && WEXITSTATUS(status) != 0 : log_says_crash(in);
 	instance_log(in, PGAF_LOG_WARNING, "postgres-exited", "the postmaster ended%s",
 	             in->exit_inside ? " because of a crash inside" : "");
 	in->callbacks.exited(in->ctx, in->exit_inside);
@@ -94,12 +97,12 @@ attach_start(struct instance *in, const char *const *argv, const char *log_file,
 	attach_forget(in);
 	in->child = loop_child_start(in->loop,
 	                             &(struct loop_child_options){
-	                                     .argv        = argv,
-	                                     .output_file = log_file,
-	                                     .new_session = true,
-	                                     .ended       = child_ended,
-	                                     .ctx         = in,
-	                             },
+					     .argv = argv,
+					     .output_file = log_file,
+					     .new_session = true,
+					     .ended = child_ended,
+					     .ctx = in,
+				     },
 	                             error);
 	if (in->child == NULL)
 		return PGAF_ECHILD;

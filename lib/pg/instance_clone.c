@@ -47,8 +47,8 @@ clone_swapped(struct instance *in)
 static void
 clone_marked(struct instance *in)
 {
-	struct control    control;
-	struct pgaf_error error = { 0 };
+	struct control control;
+	struct pgaf_error error = {0};
 
 	if (control_read(in->task.stage, &control, &error) < 0) {
 		task_end(in, STEP_FAILED, "the copy is no cluster: %s", error.text);
@@ -76,7 +76,7 @@ static int
 clear_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	const struct stage_job *job = arg;
-	int                     code = disk_remove(job->stage, stop, error);
+	int code = disk_remove(job->stage, stop, error);
 
 	/* What an earlier swap could not remove. */
 	return code < 0 ? code : disk_remove(job->old, stop, error);
@@ -91,7 +91,7 @@ clone_failed(struct instance *in)
 static void
 clone_copied(struct instance *in, int status, const char *output)
 {
-	char        line[180];
+	char line[180];
 	struct text text = TEXT(in->task.text);
 
 	if (status == 0) {
@@ -103,7 +103,7 @@ clone_copied(struct instance *in, int status, const char *output)
 	          task_last_line(output, line, sizeof(line)));
 	if (strstr(output, "No space left") != NULL)
 		text_add(&text, instance_has_data(in)
-		                        ? " (the old data directory is kept until the copy is whole, "
+		                        ? " (the old data is kept until the copy is whole, "
 		                          "so there must be room for both)"
 		                        : " (there is not enough room for the copy)");
 	task_job(in, clear_work, make_stage_job(in), clone_failed);
@@ -112,9 +112,9 @@ clone_copied(struct instance *in, int status, const char *output)
 static void
 clone_copy(struct instance *in)
 {
-	char        slot[32];
-	char        name[32];
-	char        rate[64];
+	char slot[32];
+	char name[32];
+	char rate[64];
 	struct text slot_text = TEXT(slot);
 	struct text name_text = TEXT(name);
 	struct text rate_text = TEXT(rate);
@@ -124,9 +124,18 @@ clone_copy(struct instance *in)
 	text_addf(&name_text, "pgaf_clone_%u", (unsigned)in->conf.self);
 	text_addf(&rate_text, "--max-rate=%s", in->backup_rate);
 	upstream_conninfo(in, "", name, &source);
-	const char *argv[] = { "pg_basebackup", "-d", in->task.source, "-D", in->task.stage,
-		               "--wal-method=stream", "--checkpoint=fast", "--no-password",
-		               "-S", slot, in->backup_rate[0] != '\0' ? rate : NULL, NULL };
+	const char *argv[] = {"pg_basebackup",
+	                      "-d",
+	                      in->task.source,
+	                      "-D",
+	                      in->task.stage,
+	                      "--wal-method=stream",
+	                      "--checkpoint=fast",
+	                      "--no-password",
+	                      "-S",
+	                      slot,
+	                      in->backup_rate[0] != '\0' ? rate : NULL,
+	                      NULL};
 	task_run_try(in, argv, clone_copied);
 }
 
@@ -142,7 +151,8 @@ void
 clone_start(struct instance *in)
 {
 	if (attach_look(in)) {
-		task_end(in, STEP_FAILED, "Postgres runs; it must be stopped before it is replaced");
+		task_end(in, STEP_FAILED,
+		         "Postgres runs; it must be stopped before it is replaced");
 		return;
 	}
 	instance_choose_bindir(in);

@@ -16,10 +16,10 @@
 #include "pg/hba.h"
 #include "pg/instance_parts.h"
 
-#define FILE_BYTES_MAX  ((size_t)1 << 20)
-#define LEAST_SENDERS   24
-#define DEBIAN_SOCKETS  "/var/run/postgresql"
-#define PASSFILE        "replicator.pass"
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define LEAST_SENDERS 24
+#define DEBIAN_SOCKETS "/var/run/postgresql"
+#define PASSFILE "replicator.pass"
 /* Rotation of certificates is the operator's; a node's own lasts as long as a node does. */
 #define CERTIFICATE_DAYS "3650"
 
@@ -36,14 +36,14 @@ struct configure_job {
 	char owned[4096];
 };
 
-/* ---- on the thread --------------------------------------------------------------------- */
+/* ---- on the thread ---------------------------------------------------------------- */
 
 /* Missing counts as empty. NULL: an error. */
 static char *
 read_or_empty(const char *path, struct pgaf_error *error)
 {
-	struct pgaf_error local = { 0 };
-	char             *content = disk_read(path, FILE_BYTES_MAX, &local);
+	struct pgaf_error local = {0};
+	char *content = disk_read(path, FILE_BYTES_MAX, &local);
 
 	if (content == NULL && local.code == PGAF_ENOENT)
 		return strdup("");
@@ -56,7 +56,7 @@ static int
 write_if_new(const char *path, const char *content, struct pgaf_error *error)
 {
 	char *old = read_or_empty(path, error);
-	int   code = 0;
+	int code = 0;
 
 	if (old == NULL)
 		return error->code;
@@ -69,17 +69,16 @@ write_if_new(const char *path, const char *content, struct pgaf_error *error)
 typedef bool (*edit_fn)(const struct configure_job *job, const char *old, struct text *to);
 
 static int
-edit_file(const struct configure_job *job, const char *path, edit_fn edit,
-          struct pgaf_error *error)
+edit_file(const struct configure_job *job, const char *path, edit_fn edit, struct pgaf_error *error)
 {
-	char       *old = read_or_empty(path, error);
-	struct text text = { 0 };
-	int         code = 0;
+	char *old = read_or_empty(path, error);
+	struct text text = {0};
+	int code = 0;
 
 	if (old == NULL)
 		return error->code;
 	size_t room = strlen(old) + 8192;
-	char  *content = malloc(room);
+	char *content = malloc(room);
 	if (content == NULL) {
 		free(old);
 		return error_set(error, PGAF_ENOMEM, "out of memory");
@@ -115,7 +114,7 @@ edit_ident(const struct configure_job *job, const char *old, struct text *to)
 static bool
 is_owned(const struct configure_job *job, const char *line)
 {
-	char        quoted[80];
+	char quoted[80];
 	struct text text = TEXT(quoted);
 
 	text_add(&text, "'");
@@ -162,7 +161,7 @@ configure_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 	return code;
 }
 
-/* ---- what is to be written ---------------------------------------------------------------- */
+/* ---- what is to be written -------------------------------------------------------- */
 
 static void
 socket_directories(struct instance *in)
@@ -177,7 +176,7 @@ socket_directories(struct instance *in)
 static uint32_t
 operator_number(const char *content, const char *name)
 {
-	char     value[32];
+	char value[32];
 	uint64_t number = 0;
 
 	if (!conf_lookup(content, name, value, sizeof(value)) || !text_to_u64(value, &number) ||
@@ -196,8 +195,8 @@ larger(uint32_t one, uint32_t other)
 static void
 take_floors(struct instance *in)
 {
-	char        path[INSTANCE_PATH_MAX + 32];
-	char        level[32] = "";
+	char path[INSTANCE_PATH_MAX + 32];
+	char level[32] = "";
 	struct text text = TEXT(path);
 
 	text_addf(&text, "%s/postgresql.conf", in->config_dir);
@@ -226,7 +225,7 @@ static void
 prepare_conf(struct instance *in)
 {
 	struct control control;
-	struct conf   *conf = &in->conf;
+	struct conf *conf = &in->conf;
 
 	socket_directories(in);
 	conf->listen = in->listen;
@@ -246,7 +245,7 @@ prepare_conf(struct instance *in)
 static void
 name_file(char *to, size_t room, const char *directory, const char *name)
 {
-	struct text text = { 0 };
+	struct text text = {0};
 
 	text_init(&text, to, room);
 	text_addf(&text, "%s/%s", directory, name);
@@ -261,11 +260,11 @@ prepare_hba(const struct instance *in, struct configure_job *job)
 
 	for (size_t i = 0; i < in->network_count; i++)
 		networks[i] = in->networks[i];
-	struct hba hba = { .auth = in->auth,
-		           .ssl = in->ssl,
-		           .os_user = in->os_user,
-		           .networks = networks,
-		           .network_count = in->network_count };
+	struct hba hba = {.auth = in->auth,
+	                  .ssl = in->ssl,
+	                  .os_user = in->os_user,
+	                  .networks = networks,
+	                  .network_count = in->network_count};
 	hba_lines(&hba, &lines);
 	hba_ident_lines(&hba, &ident);
 	name_file(job->hba_path, sizeof(job->hba_path), in->config_dir, "pg_hba.conf");
@@ -278,8 +277,8 @@ static struct configure_job *
 make_job(struct instance *in, bool only_conf)
 {
 	struct configure_job *job = calloc(1, sizeof(*job));
-	struct text           content = { 0 };
-	struct text           owned = { 0 };
+	struct text content = {0};
+	struct text owned = {0};
 
 	if (job == NULL)
 		return NULL;
@@ -312,7 +311,7 @@ print_hba(struct instance *in)
 	free(job);
 }
 
-/* ---- pgaf.conf alone --------------------------------------------------------------------------- */
+/* ---- pgaf.conf alone -------------------------------------------------------------- */
 
 static void
 conf_saved(struct instance *in)
@@ -329,7 +328,7 @@ conf_save(struct instance *in, task_then then)
 	task_job(in, configure_work, make_job(in, true), conf_saved);
 }
 
-/* ---- everything ----------------------------------------------------------------------------------- */
+/* ---- everything ------------------------------------------------------------------- */
 
 static void reset_next(struct instance *in);
 
@@ -343,7 +342,7 @@ reset_done(struct instance *in, const PGresult *rows)
 static void
 reset_found(struct instance *in, const PGresult *rows)
 {
-	char        sql[200];
+	char sql[200];
 	struct text text = TEXT(sql);
 
 	if (PQntuples(rows) == 0 || in->task.attempts++ > 100) {
@@ -367,8 +366,8 @@ reset_next(struct instance *in)
 
 	text_add(&text, "SELECT name FROM pg_file_settings WHERE sourcefile LIKE"
 	                " '%/postgresql.auto.conf' AND name IN (");
-	struct text names = { .at = in->task.text + text.used,
-		              .room = sizeof(in->task.text) - text.used };
+	struct text names = {.at = in->task.text + text.used,
+	                     .room = sizeof(in->task.text) - text.used};
 	conf_owned_names(&in->conf, &names);
 	text.used += names.used;
 	text_add(&text, ") LIMIT 1");
@@ -423,9 +422,10 @@ configure_all(struct instance *in, task_then then)
 	char own[PGAF_HOST_MAX] = "localhost";
 	gethostname(own, sizeof(own) - 1);
 	text_addf(&text, "/CN=%.60s", own);
-	const char *argv[] = { "/usr/bin/openssl", "req", "-new", "-x509", "-nodes",
-		               "-newkey", "rsa:2048", "-days", CERTIFICATE_DAYS, "-subj", subject,
-		               "-keyout", in->key_file, "-out", in->cert_file, NULL };
+	const char *argv[] = {"/usr/bin/openssl", "req",     "-new",        "-x509",
+	                      "-nodes",           "-newkey", "rsa:2048",    "-days",
+	                      CERTIFICATE_DAYS,   "-subj",   subject,       "-keyout",
+	                      in->key_file,       "-out",    in->cert_file, NULL};
 	task_run(in, argv, certificate_made);
 }
 
@@ -444,13 +444,13 @@ configure_start(struct instance *in)
 		configure_all(in, configured);
 }
 
-/* ---- the password of the replicator ------------------------------------------------------------------ */
+/* ---- the password of the replicator ----------------------------------------------- */
 
 int
 instance_write_passfile(struct instance *in, struct pgaf_error *error)
 {
-	char        path[INSTANCE_PATH_MAX];
-	char        line[600];
+	char path[INSTANCE_PATH_MAX];
+	char line[600];
 	struct text text = TEXT(line);
 
 	instance_state_path(in, PASSFILE, path, sizeof(path));
@@ -462,10 +462,10 @@ instance_write_passfile(struct instance *in, struct pgaf_error *error)
 	}
 	text_add(&text, "\n");
 	return text.cut ? error_set(error, PGAF_E2BIG, "a password is too long")
-	                : disk_write(path, line, 0600, error);
+	                : write_if_new(path, line, error);
 }
 
-/* ---- how the upstream is reached ------------------------------------------------------------------------ */
+/* ---- how the upstream is reached -------------------------------------------------- */
 
 static void
 add_pair(struct text *to, const char *keyword, const char *value)
@@ -480,14 +480,31 @@ add_pair(struct text *to, const char *keyword, const char *value)
 }
 
 void
+upstream_certificates(struct instance *in, struct upstream_files *files)
+{
+	bool cert = strcmp(in->auth, "cert") == 0;
+
+	/* Always named: otherwise libpq takes what it finds in somebody's home directory. */
+	text_copy(files->root, sizeof(files->root), in->ca_file);
+	text_copy(files->cert, sizeof(files->cert), in->cert_file);
+	text_copy(files->key, sizeof(files->key), in->key_file);
+	if (in->ca_file[0] == '\0')
+		instance_state_path(in, "no-root.crt", files->root, sizeof(files->root));
+	if (cert)
+		return;
+	instance_state_path(in, "no-client.crt", files->cert, sizeof(files->cert));
+	instance_state_path(in, "no-client.key", files->key, sizeof(files->key));
+}
+
+void
 upstream_conninfo(struct instance *in, const char *dbname, const char *application_name,
                   struct text *to)
 {
 	const struct peer *upstream = &in->task.order.upstream;
-	char               port[16];
-	char               passfile[INSTANCE_PATH_MAX];
-	struct text        text = TEXT(port);
-	bool               cert = strcmp(in->auth, "cert") == 0;
+	char port[16];
+	char passfile[INSTANCE_PATH_MAX];
+	struct text text = TEXT(port);
+	struct upstream_files files;
 
 	text_addf(&text, "%u", (unsigned)upstream->port);
 	instance_state_path(in, PASSFILE, passfile, sizeof(passfile));
@@ -500,13 +517,14 @@ upstream_conninfo(struct instance *in, const char *dbname, const char *applicati
 		add_pair(to, "dbname", dbname);
 	add_pair(to, "passfile", passfile);
 	add_pair(to, "application_name", application_name);
-	add_pair(to, "sslmode", !in->ssl ? "disable" : in->ca_file[0] != '\0' ? "verify-ca" : "require");
-	if (in->ca_file[0] != '\0')
-		add_pair(to, "sslrootcert", in->ca_file);
-	if (cert) {
-		add_pair(to, "sslcert", in->cert_file);
-		add_pair(to, "sslkey", in->key_file);
-	}
+	add_pair(to, "sslmode",
+	         !in->ssl                 ? "disable"
+	         : in->ca_file[0] != '\0' ? "verify-ca"
+	                                  : "require");
+	upstream_certificates(in, &files);
+	add_pair(to, "sslrootcert", files.root);
+	add_pair(to, "sslcert", files.cert);
+	add_pair(to, "sslkey", files.key);
 	add_pair(to, "gssencmode", "disable");
 	add_pair(to, "connect_timeout", "5");
 	add_pair(to, "keepalives_idle", "2");

@@ -14,7 +14,7 @@
 
 #define CONF_BYTES_MAX ((size_t)1 << 20)
 
-/* ---- initdb ------------------------------------------------------------------------------ */
+/* ---- initdb ----------------------------------------------------------------------- */
 
 struct clear_job {
 	char stage[INSTANCE_PATH_MAX];
@@ -37,10 +37,17 @@ initdb_made(struct instance *in)
 static void
 initdb_run(struct instance *in)
 {
-	const char *argv[] = { "initdb", "-D", in->task.stage, "--username=postgres",
-		               "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8",
-		               "--auth-local=peer", "--auth-host=scram-sha-256",
-		               "--no-instructions", NULL };
+	const char *argv[] = {"initdb",
+	                      "-D",
+	                      in->task.stage,
+	                      "--username=postgres",
+	                      "--data-checksums",
+	                      "--encoding=UTF8",
+	                      "--locale=C.UTF-8",
+	                      "--auth-local=peer",
+	                      "--auth-host=scram-sha-256",
+	                      "--no-instructions",
+	                      NULL};
 
 	/* Known since 14. */
 	if (strstr(in->bindir, "/13/") != NULL)
@@ -51,7 +58,7 @@ initdb_run(struct instance *in)
 void
 create_initdb(struct instance *in)
 {
-	char             mark[INSTANCE_PATH_MAX];
+	char mark[INSTANCE_PATH_MAX];
 	struct clear_job *job = calloc(1, sizeof(*job));
 
 	instance_state_path(in, REPLACING_FILE, mark, sizeof(mark));
@@ -71,12 +78,12 @@ create_initdb(struct instance *in)
 	}
 }
 
-/* ---- adopt --------------------------------------------------------------------------------- */
+/* ---- adopt ------------------------------------------------------------------------ */
 
 static bool
 file_exists(const char *directory, const char *name)
 {
-	char        path[INSTANCE_PATH_MAX + 64];
+	char path[INSTANCE_PATH_MAX + 64];
 	struct text text = TEXT(path);
 
 	text_addf(&text, "%s/%s", directory, name);
@@ -86,12 +93,12 @@ file_exists(const char *directory, const char *name)
 static bool
 conf_mentions(const struct instance *in, const char *word)
 {
-	char        path[INSTANCE_PATH_MAX + 64];
+	char path[INSTANCE_PATH_MAX + 64];
 	struct text text = TEXT(path);
 
 	text_addf(&text, "%s/postgresql.conf", in->config_dir);
 	char *content = disk_read(path, CONF_BYTES_MAX, NULL);
-	bool  found = content != NULL && strstr(content, word) != NULL;
+	bool found = content != NULL && strstr(content, word) != NULL;
 	free(content);
 	return found;
 }
@@ -129,7 +136,8 @@ manual_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 static void
 adopt_started(struct instance *in)
 {
-	instance_log(in, PGAF_LOG_WARNING, "adopt", "Postgres was restarted once with our settings");
+	instance_log(in, PGAF_LOG_WARNING, "adopt",
+	             "Postgres was restarted once with our settings");
 	task_done(in);
 }
 
@@ -196,7 +204,7 @@ adopt_configured(struct instance *in)
 static void
 adopt_configure(struct instance *in)
 {
-	char        socket[INSTANCE_PATH_MAX + 64];
+	char socket[INSTANCE_PATH_MAX + 64];
 	struct text text = TEXT(socket);
 
 	text_addf(&text, "%s/.s.PGSQL.%s", in->socket_dir, in->port);
@@ -231,8 +239,8 @@ adopt_debian(struct instance *in)
 void
 adopt_start(struct instance *in)
 {
-	struct control    control = { 0 };
-	struct pgaf_error error = { 0 };
+	struct control control = {0};
+	struct pgaf_error error = {0};
 
 	instance_find_config(in);
 	const char *supervisor = foreign_supervisor(in);

@@ -13,12 +13,12 @@
 #include "base/pure/lsn.h"
 #include "pg/instance_history.h"
 
-#define LOOK_EVERY      PGAF_MSEC(5)
+#define LOOK_EVERY PGAF_MSEC(5)
 #define DETACH_PATIENCE PGAF_MSEC(20)
-#define FOLLOW_EVERY    PGAF_MSEC(20)
+#define FOLLOW_EVERY PGAF_MSEC(20)
 #define FOLLOW_PATIENCE PGAF_MSEC(300)
-#define FOLLOW_LIMIT    PGAF_SECONDS(6)
-#define DETACH_LIMIT    PGAF_SECONDS(30)
+#define FOLLOW_LIMIT PGAF_SECONDS(6)
+#define DETACH_LIMIT PGAF_SECONDS(30)
 
 static pid_t
 parse_pid(const char *digits)
@@ -28,7 +28,7 @@ parse_pid(const char *digits)
 	return text_to_u64(digits, &pid) && pid > 1 && pid < INT_MAX ? (pid_t)pid : 0;
 }
 
-/* ---- detach ------------------------------------------------------------------------------- */
+/* ---- detach ----------------------------------------------------------------------- */
 
 static void detach_look(struct instance *in);
 
@@ -96,7 +96,7 @@ detach_start(struct instance *in)
 	conf_save(in, detach_saved);
 }
 
-/* ---- follow -------------------------------------------------------------------------------- */
+/* ---- follow ----------------------------------------------------------------------- */
 
 static void follow_look(struct instance *in);
 
@@ -104,9 +104,9 @@ static void follow_look(struct instance *in);
 static void
 follow_failed(struct instance *in)
 {
-	char  path[INSTANCE_PATH_MAX];
-	char  line[400];
-	char  reason[200] = "";
+	char path[INSTANCE_PATH_MAX];
+	char line[400];
+	char reason[200] = "";
 	FILE *file = NULL;
 
 	instance_state_path(in, "postgres.log", path, sizeof(path));
@@ -129,11 +129,19 @@ follow_failed(struct instance *in)
 }
 
 static void
-follow_seen(struct instance *in, const PGresult *rows)
+follow_seen(struct instance *in, const PGresult *rows, const struct pgaf_error *error)
 {
-	bool  recovery = PQgetvalue(rows, 0, 0)[0] == 't';
-	bool  streams = strcmp(PQgetvalue(rows, 0, 1), "streaming") == 0;
-	bool  ours = PQgetvalue(rows, 0, 2)[0] == 't';
+	if (error != NULL) {
+		/* Not consistent yet: it may need the upstream to get there. */
+		if (task_age(in) > FOLLOW_LIMIT)
+			follow_failed(in);
+		else
+			task_after(in, FOLLOW_EVERY, follow_look);
+		return;
+	}
+	bool recovery = PQgetvalue(rows, 0, 0)[0] == 't';
+	bool streams = strcmp(PQgetvalue(rows, 0, 1), "streaming") == 0;
+	bool ours = PQgetvalue(rows, 0, 2)[0] == 't';
 	pid_t pid = parse_pid(PQgetvalue(rows, 0, 3));
 
 	if (!recovery) {
@@ -143,7 +151,7 @@ follow_seen(struct instance *in, const PGresult *rows)
 	} else if (task_age(in) > FOLLOW_LIMIT) {
 		follow_failed(in);
 	} else {
-		/* It streams under its old conninfo, and the startup process does not come round. */
+		/* It streams as before, and the startup process does not come round. */
 		if (pid != 0 && streams && !ours && task_age(in) > FOLLOW_PATIENCE)
 			kill(pid, SIGTERM);
 		task_after(in, FOLLOW_EVERY, follow_look);
@@ -166,7 +174,7 @@ follow_look(struct instance *in)
 	          " backend_type = 'walreceiver') FROM (SELECT) x LEFT JOIN pg_stat_wal_receiver"
 	          " w ON true",
 	          (unsigned)in->task.order.upstream.port);
-	task_sql(in, in->task.text, follow_seen);
+	task_try(in, in->task.text, PGAF_SECONDS(5), follow_seen);
 }
 
 static void
@@ -185,8 +193,8 @@ static void
 follow_resolved(struct instance *in)
 {
 	const struct step_order *order = &in->task.order;
-	struct text              name = TEXT(in->task.stage);
-	struct text              conninfo = TEXT(in->conf.conninfo);
+	struct text name = TEXT(in->task.stage);
+	struct text conninfo = TEXT(in->conf.conninfo);
 
 	if (order->goal.admission != 0)
 		text_addf(&name, "pgaf_%u_%u", (unsigned)order->self,
@@ -198,13 +206,26 @@ follow_resolved(struct instance *in)
 	in->conf.upstream = order->upstream.id;
 	in->conf.admission = order->goal.admission;
 	/* Where commits must always wait, no node ever comes up without names (PROTOCOL 14). */
-	text_copy(in->conf.sync_names, sizeof(in->conf.sync_names),
-	          order->settings.number_sync > 0 ? FENCE_NAMES : "");
+	if (order->settings.number_sync > 0 && in->conf.sync_names[0] == '\0')
+		text_copy(in->conf.sync_names, sizeof(in->conf.sync_names), FENCE_NAMES);
 	conf_save(in, follow_saved);
+}
+
+static void
+follow_role(struct instance *in, const PGresult *rows, const struct pgaf_error *error)
+{
+	/* One that is not consistent yet does not answer, and is no primary. */
+	if (error == NULL && PQgetvalue(rows, 0, 0)[0] == 'f')
+		task_end(in, STEP_REFUSED, "a primary cannot follow");
+	else
+		task_resolve(in, follow_resolved);
 }
 
 void
 follow_start(struct instance *in)
 {
-	task_resolve(in, follow_resolved);
+	if (attach_look(in))
+		task_try(in, "SELECT pg_is_in_recovery()", PGAF_SECONDS(5), follow_role);
+	else
+		task_resolve(in, follow_resolved);
 }

@@ -16,7 +16,7 @@
 
 #define REMOTE_LIMIT PGAF_SECONDS(5)
 
-/* ---- the session with the upstream ---------------------------------------------------------- */
+/* ---- the session with the upstream ------------------------------------------------ */
 
 static void
 remote_answered(void *ctx, const PGresult *rows, const struct pgaf_error *error)
@@ -53,23 +53,22 @@ remote_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *error
 	struct instance *in = ctx;
 
 	(void)failure;
-	task_end(in, STEP_FAILED, "node %u: %s", (unsigned)in->task.order.upstream.id,
-	         error->text);
+	task_end(in, STEP_FAILED, "node %u: %s", (unsigned)in->task.order.upstream.id, error->text);
 }
 
 void
 remote_open(struct instance *in, task_then then)
 {
-	static const struct conn_callbacks callbacks = { .opened = remote_opened,
-		                                         .lost = remote_lost };
-	static const char *const keywords[] = { "user", "port", "replication", "passfile",
-		                                "application_name", "sslmode", "sslrootcert",
-		                                "sslcert", "sslkey", NULL };
+	static const struct conn_callbacks callbacks = {.opened = remote_opened,
+	                                                .lost = remote_lost};
+	static const char *const keywords[] = {
+		"user",    "port",        "replication", "passfile", "application_name",
+		"sslmode", "sslrootcert", "sslcert",     "sslkey",   NULL};
 	const struct peer *upstream = &in->task.order.upstream;
-	bool               cert = strcmp(in->auth, "cert") == 0;
-	char               port[16];
-	char               passfile[INSTANCE_PATH_MAX];
-	struct text        text = TEXT(port);
+	struct upstream_files files;
+	char port[16];
+	char passfile[INSTANCE_PATH_MAX];
+	struct text text = TEXT(port);
 
 	in->task.remote_then = then;
 	if (upstream->id == 0) {
@@ -78,20 +77,28 @@ remote_open(struct instance *in, task_then then)
 	}
 	text_addf(&text, "%u", (unsigned)upstream->port);
 	instance_state_path(in, "replicator.pass", passfile, sizeof(passfile));
-	const char *const values[] = {
-		"pgaf_replicator", port, "true", passfile, "pgaf_history",
-		!in->ssl ? "disable" : in->ca_file[0] != '\0' ? "verify-ca" : "require",
-		in->ca_file, cert ? in->cert_file : "", cert ? in->key_file : "", NULL
-	};
+	upstream_certificates(in, &files);
+	const char *const values[] = {"pgaf_replicator",
+	                              port,
+	                              "true",
+	                              passfile,
+	                              "pgaf_history",
+	                              !in->ssl                 ? "disable"
+	                              : in->ca_file[0] != '\0' ? "verify-ca"
+	                                                       : "require",
+	                              files.root,
+	                              files.cert,
+	                              files.key,
+	                              NULL};
 	conn_free(in->task.remote);
 	in->task.remote = conn_new(in->loop,
 	                           &(struct conn_options){
-	                                   .keywords            = keywords,
-	                                   .values              = values,
-	                                   .host                = upstream->host,
-	                                   .connect_limit       = REMOTE_LIMIT,
-	                                   .tcp_user_timeout_ms = 5000,
-	                           },
+					   .keywords = keywords,
+					   .values = values,
+					   .host = upstream->host,
+					   .connect_limit = REMOTE_LIMIT,
+					   .tcp_user_timeout_ms = 5000,
+				   },
 	                           &callbacks, in);
 	if (in->task.remote == NULL)
 		task_end(in, STEP_FAILED, "out of memory");
@@ -99,7 +106,7 @@ remote_open(struct instance *in, task_then then)
 		conn_open(in->task.remote);
 }
 
-/* ---- the own side ------------------------------------------------------------------------------- */
+/* ---- the own side ----------------------------------------------------------------- */
 
 static void upstream_ask(struct instance *in);
 
@@ -143,9 +150,9 @@ own_running(struct instance *in, const PGresult *rows, const struct pgaf_error *
 void
 own_ask(struct instance *in)
 {
-	struct control    control;
-	struct pgaf_error error = { 0 };
-	struct ancestry  *own = &in->task.own;
+	struct control control;
+	struct pgaf_error error = {0};
+	struct ancestry *own = &in->task.own;
 
 	if (attach_look(in)) {
 		task_try(in, "IDENTIFY_SYSTEM", PGAF_SECONDS(5), own_running);
@@ -165,17 +172,17 @@ own_ask(struct instance *in)
 	upstream_ask(in);
 }
 
-/* ---- the upstream's side --------------------------------------------------------------------------- */
+/* ---- the upstream's side ---------------------------------------------------------- */
 
 static bool
 own_history(const struct instance *in, struct history *history)
 {
-	char        path[INSTANCE_PATH_MAX + 64];
+	char path[INSTANCE_PATH_MAX + 64];
 	struct text text = TEXT(path);
 
 	text_addf(&text, "%s/pg_wal/%08X.history", in->pgdata, (unsigned)in->task.own.timeline);
 	char *content = disk_read(path, (size_t)1 << 20, NULL);
-	bool  parsed = history_parse(content == NULL ? "" : content, in->task.own.timeline, history);
+	bool parsed = history_parse(content == NULL ? "" : content, in->task.own.timeline, history);
 	free(content);
 	return parsed;
 }
@@ -184,8 +191,8 @@ static void
 compare(struct instance *in, const char *content)
 {
 	struct ancestry *own = &in->task.own;
-	struct history   ours;
-	struct history   theirs;
+	struct history ours;
+	struct history theirs;
 
 	if (!own_history(in, &ours) || !history_parse(content, own->upstream_timeline, &theirs)) {
 		task_end(in, STEP_FAILED, "a timeline history cannot be read");
@@ -215,8 +222,8 @@ static void
 upstream_identified(struct instance *in, const PGresult *rows)
 {
 	struct ancestry *own = &in->task.own;
-	uint64_t         system = 0;
-	uint64_t         timeline = 0;
+	uint64_t system = 0;
+	uint64_t timeline = 0;
 
 	if (!text_to_u64(PQgetvalue(rows, 0, 0), &system) ||
 	    !text_to_u64(PQgetvalue(rows, 0, 1), &timeline) ||
@@ -261,13 +268,13 @@ ancestry_find(struct instance *in, task_then then)
 	own_ask(in);
 }
 
-/* ---- the step ------------------------------------------------------------------------------------------ */
+/* ---- the step --------------------------------------------------------------------- */
 
 static void
 judge(struct instance *in, bool beyond)
 {
 	const struct ancestry *own = &in->task.own;
-	char                   fork[LSN_TEXT_MAX];
+	char fork[LSN_TEXT_MAX];
 
 	in->task.result.lsn = own->end_known ? own->end : own->fork;
 	if (own->related && own->fork_timeline == own->timeline && !beyond) {
@@ -292,17 +299,17 @@ record_searched(struct instance *in, int status, const char *output)
 static void
 search_record(struct instance *in)
 {
-	char        start[LSN_TEXT_MAX];
-	char        timeline[16];
-	char        path[INSTANCE_PATH_MAX + 16];
+	char start[LSN_TEXT_MAX];
+	char timeline[16];
+	char path[INSTANCE_PATH_MAX + 16];
 	struct text number = TEXT(timeline);
 	struct text wal = TEXT(path);
 
 	text_addf(&number, "%u", (unsigned)in->task.own.timeline);
 	text_addf(&wal, "%s/pg_wal", in->pgdata);
 	lsn_format(in->task.own.fork, start);
-	const char *argv[] = { "pg_waldump", "-p", path, "-t", timeline,
-		               "-s", start, "-n", "1", NULL };
+	const char *argv[] = {"pg_waldump", "-p",  path, "-t", timeline,
+	                      "-s",         start, "-n", "1",  NULL};
 	task_run_try(in, argv, record_searched);
 }
 

@@ -10,12 +10,12 @@
  * Complete (PROTOCOL 7), position. Of a primary what is flushed, of a standby
  * the larger of received and replayed.
  */
-#define HELD_SQL                                                                                  \
-	"SELECT NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS"       \
-	" (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event IN"         \
-	" ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')),"                               \
-	" CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(),"                 \
-	" pg_last_wal_replay_lsn()) ELSE pg_current_wal_flush_lsn() END, pg_is_in_recovery(),"    \
+#define HELD_SQL                                                                               \
+	"SELECT NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS"    \
+	" (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event IN"      \
+	" ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')),"                            \
+	" CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(),"              \
+	" pg_last_wal_replay_lsn()) ELSE pg_current_wal_flush_lsn() END, pg_is_in_recovery()," \
 	" pg_last_wal_replay_lsn() < pg_last_wal_receive_lsn()"
 
 /* Fills task.own, then goes on. */

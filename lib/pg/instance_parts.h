@@ -24,13 +24,13 @@
 #include "pg/process.h"
 
 #define INSTANCE_PATH_MAX 1024
-#define TASK_TEXT_MAX     8192
-#define WALSENDERS_MAX    64
+#define TASK_TEXT_MAX 8192
+#define WALSENDERS_MAX 64
 
 /* In the state directory while PGDATA is neither the old nor the new cluster. */
 #define REPLACING_FILE "replacing"
 /* Nobody bears this name: no commit is acknowledged. */
-#define FENCE_NAMES    "ANY 1 (pgaf_fence)"
+#define FENCE_NAMES "ANY 1 (pgaf_fence)"
 
 typedef void (*task_then)(struct instance *in);
 typedef void (*task_rows)(struct instance *in, const PGresult *rows);
@@ -43,21 +43,21 @@ typedef void (*task_output)(struct instance *in, int status, const char *output)
 typedef int (*task_work)(void *arg, const atomic_bool *stop, struct pgaf_error *error);
 
 struct task_job {
-	struct instance  *in;     /* NULL: nobody waits any more */
-	uint64_t          serial; /* of the step that asked */
-	task_work         work;
-	void             *arg;    /* given; freed with the job */
-	task_then         then;
-	atomic_bool       stop;
-	int               code;
+	struct instance *in; /* NULL: nobody waits any more */
+	uint64_t serial;     /* of the step that asked */
+	task_work work;
+	void *arg; /* given; freed with the job */
+	task_then then;
+	atomic_bool stop;
+	int code;
 	struct pgaf_error error;
 };
 
 /* A walsender that was there before the set was changed (a.3.iv). */
 struct walsender {
 	pid_t pid;
-	bool  passed;   /* gone, or its flush is beyond X */
-	bool  signalled;
+	bool passed; /* gone, or its flush is beyond X */
+	bool signalled;
 };
 
 /* Own WAL against the upstream's history. */
@@ -66,42 +66,42 @@ struct ancestry {
 	uint32_t timeline;
 	uint32_t segment_bytes;
 	pgaf_lsn end;
-	bool     end_known;
+	bool end_known;
 	uint32_t upstream_timeline;
 	pgaf_lsn upstream_flush;
-	bool     related;       /* they have a timeline in common */
+	bool related;           /* they have a timeline in common */
 	uint32_t fork_timeline; /* the last common one */
 	pgaf_lsn fork;          /* where it ends for one of the two */
 };
 
 struct task {
-	bool               active;
-	uint64_t           serial;
-	struct step_order  order;
+	bool active;
+	uint64_t serial;
+	struct step_order order;
 	struct step_result result;
-	pgaf_time          began;
-	pgaf_time          mark; /* when the stage under way began */
+	pgaf_time began;
+	pgaf_time mark; /* when the stage under way began */
 
-	struct loop_child   *child;
-	bool                 child_group; /* leads a group of processes */
-	task_output          child_then;
-	task_then            run_then;
-	struct loop_timer   *timer;
-	task_then            timer_then;
+	struct loop_child *child;
+	bool child_group; /* leads a group of processes */
+	task_output child_then;
+	task_then run_then;
+	struct loop_timer *timer;
+	task_then timer_then;
 	struct loop_resolve *resolve;
-	task_then            resolve_then;
-	char                 address[80]; /* of the upstream, numeric */
-	struct task_job     *job;
-	struct conn         *remote; /* walsender session with the upstream */
-	struct conn         *fresh;  /* a new session of our own server */
-	struct conn         *barrier;
-	bool                 barrier_pending;
-	bool                 barrier_done;
-	task_answer          answer_then;
-	task_rows            rows_then;
-	bool                 sql_pending;
-	char                *sql; /* waits for the session to open */
-	pgaf_time            sql_limit;
+	task_then resolve_then;
+	char address[80]; /* of the upstream, numeric */
+	struct task_job *job;
+	struct conn *remote; /* walsender session with the upstream */
+	struct conn *fresh;  /* a new session of our own server */
+	struct conn *barrier;
+	bool barrier_pending;
+	bool barrier_done;
+	task_answer answer_then;
+	task_rows rows_then;
+	bool sql_pending;
+	char *sql; /* waits for the session to open */
+	pgaf_time sql_limit;
 	struct loop_process *leftover; /* whose end is waited for */
 
 	/* Where the parts that several steps share go on. */
@@ -117,104 +117,112 @@ struct task {
 	task_then ended_then; /* the postmaster has ended */
 
 	/* Scratch of single steps. */
-	struct ancestry  own;
-	char             wanted[512]; /* synchronous_standby_names to be seen */
-	uint32_t         attempts;
-	pgaf_lsn         lsn;
-	uint32_t         number;
-	uint32_t         kicks;
-	pgaf_time        kicked; /* age of the stage when WAL was last made */
-	bool             late;
-	bool             primary;  /* START: read-write is asked for */
-	pid_t            pid;
-	uint32_t         sender_count;
+	struct ancestry own;
+	char wanted[512]; /* synchronous_standby_names to be seen */
+	uint32_t attempts;
+	pgaf_lsn lsn;
+	uint32_t number;
+	uint32_t kicks;
+	pgaf_time kicked; /* age of the stage when WAL was last made */
+	bool late;
+	bool primary; /* START: read-write is asked for */
+	pid_t pid;
+	uint32_t sender_count;
 	struct walsender senders[WALSENDERS_MAX];
-	char             stage[INSTANCE_PATH_MAX]; /* CLONE, INITDB: directory being made */
-	char             source[1200];             /* conninfo of the upstream */
-	char             text[TASK_TEXT_MAX];
+	char stage[INSTANCE_PATH_MAX]; /* CLONE, INITDB: directory being made */
+	char source[1200];             /* conninfo of the upstream */
+	char text[TASK_TEXT_MAX];
 };
 
 /* What one round of observation collects. */
 struct observer {
-	struct conn       *conn;
+	struct conn *conn;
 	struct loop_timer *starter;
-	bool               busy;
-	bool               again;
-	uint32_t           timeline; /* by IDENTIFY_SYSTEM */
-	uint64_t           system_identifier;
-	bool               settings_read;
-	bool               settings_not_ours;
-	pgaf_time          settings_at;
-	uint64_t           poisoned; /* start of the server whose released position lies (1c) */
-	struct observation seen;     /* the last one that was delivered */
-	bool               any;      /* one was */
+	bool busy;
+	bool again;
+	uint32_t timeline; /* by IDENTIFY_SYSTEM */
+	uint64_t system_identifier;
+	bool settings_read;
+	bool settings_not_ours;
+	pgaf_time settings_at;
+	uint64_t poisoned;       /* start of the server whose released position lies (1c) */
+	struct observation seen; /* the last one that was delivered */
+	bool any;                /* one was */
 };
 
 struct heartbeat {
 	struct loop_timer *timer;
-	struct task_beat  *beat; /* under way */
-	pgaf_time          began;
-	uint32_t           last_ms;
-	uint64_t           free_bytes;
-	bool               full;
+	struct task_beat *beat; /* under way */
+	pgaf_time began;
+	uint32_t last_ms;
+	uint64_t free_bytes;
+	bool full;
+};
+
+/* Certificate files for a session with the upstream; all are named, even where there are none. */
+struct upstream_files {
+	char root[INSTANCE_PATH_MAX];
+	char cert[INSTANCE_PATH_MAX];
+	char key[INSTANCE_PATH_MAX];
 };
 
 struct instance {
-	struct loop              *loop;
+	struct loop *loop;
 	struct instance_callbacks callbacks;
-	void                     *ctx;
+	void *ctx;
 
-	char     pgdata[INSTANCE_PATH_MAX];
-	char     state_dir[INSTANCE_PATH_MAX];
-	char     bindir[INSTANCE_PATH_MAX];
-	bool     bindir_given;
-	bool     bindir_logged;
-	char     config_dir[INSTANCE_PATH_MAX]; /* of postgresql.conf: pgdata, or /etc/postgresql/… */
-	char     socket_dir[INSTANCE_PATH_MAX];
-	char     socket_dirs[INSTANCE_PATH_MAX + 64];
-	char     listen[256];
-	char     port[8];
-	char     auth[24];
-	bool     ssl;
-	char     ca_file[INSTANCE_PATH_MAX];
-	char     cert_file[INSTANCE_PATH_MAX];
-	char     key_file[INSTANCE_PATH_MAX];
-	bool     skip_hba;
-	bool     allow_old_minor;
-	char     networks[16][64];
-	size_t   network_count;
-	char     dbname[PGAF_NAME_MAX];
-	char     username[PGAF_NAME_MAX];
-	char     password[256];
-	char     backup_rate[32];
-	char     replicator_password[256];
-	char     probe_password[256];
-	char     os_user[64];
+	char pgdata[INSTANCE_PATH_MAX];
+	char state_dir[INSTANCE_PATH_MAX];
+	char bindir[INSTANCE_PATH_MAX];
+	bool bindir_given;
+	bool bindir_logged;
+	char config_dir[INSTANCE_PATH_MAX]; /* of postgresql.conf: pgdata, or /etc/postgresql/… */
+	char socket_dir[INSTANCE_PATH_MAX];
+	char socket_dirs[INSTANCE_PATH_MAX + 64];
+	char listen[256];
+	char port[8];
+	char auth[24];
+	bool ssl;
+	char ca_file[INSTANCE_PATH_MAX];
+	char cert_file[INSTANCE_PATH_MAX];
+	char key_file[INSTANCE_PATH_MAX];
+	bool skip_hba;
+	bool allow_old_minor;
+	char networks[16][64];
+	size_t network_count;
+	char dbname[PGAF_NAME_MAX];
+	char username[PGAF_NAME_MAX];
+	char password[256];
+	char backup_rate[32];
+	char replicator_password[256];
+	char probe_password[256];
+	char os_user[64];
 
-	pid_t                postmaster; /* 0 = none is known */
-	struct loop_child   *child;      /* it, when we started it … */
-	struct loop_process *process;    /* … or found it */
-	bool                 exited;     /* it ended by itself, and nothing was done about it yet */
-	bool                 stopping;   /* a step of ours asked it to end */
-	uint64_t             exits;
-	bool                 exit_inside;
+	pid_t postmaster;             /* 0 = none is known */
+	struct loop_child *child;     /* it, when we started it … */
+	struct loop_process *process; /* … or found it */
+	bool exited;                  /* it ended by itself, and nothing was done about it yet */
+	bool stopping;                /* a step of ours asked it to end */
+	bool signalled; /* it was told to end, and will even if the step is cancelled */
+	uint64_t exits;
+	bool exit_inside;
 
-	struct conf      conf; /* what pgaf.conf says, or will */
-	bool             conf_loaded;
-	uint64_t         serial; /* of the next step */
-	struct conn     *work;   /* the steps' session */
-	bool             work_opening;
-	struct task      task;
+	struct conf conf; /* what pgaf.conf says, or will */
+	bool conf_loaded;
+	uint64_t serial;   /* of the next step */
+	struct conn *work; /* the steps' session */
+	bool work_opening;
+	struct task task;
 	struct loop_timer *starter;
-	bool             waiting; /* an order waits until a cancelled job or child is gone */
+	bool waiting; /* an order waits until a cancelled job or child is gone */
 	struct step_order next;
-	uint32_t         leaving; /* children of cancelled steps that have not ended yet */
-	struct settings  settings;
-	struct observer  observer;
+	uint32_t leaving; /* children of cancelled steps that have not ended yet */
+	struct settings settings;
+	struct observer observer;
 	struct heartbeat heartbeat;
 };
 
-/* ---- instance.c ------------------------------------------------------------- */
+/* ---- instance.c ------------------------------------------------------------------- */
 void instance_log(struct instance *in, enum pgaf_log_level level, const char *event,
                   const char *format, ...) PGAF_PRINTF(4, 5);
 /* Find config_dir again: after initdb, a clone, or at the start. */
@@ -229,7 +237,7 @@ struct conn *instance_session(struct instance *in, const char *synchronous_commi
                               const struct conn_callbacks *callbacks);
 bool instance_has_data(const struct instance *in);
 
-/* ---- instance_attach.c: which postmaster is ours ----------------------------- */
+/* ---- instance_attach.c: which postmaster is ours ---------------------------------- */
 /* Look for a live postmaster of the directory and watch it. True when there is one. */
 bool attach_look(struct instance *in);
 int attach_start(struct instance *in, const char *const *argv, const char *log_file,
@@ -238,7 +246,7 @@ void attach_forget(struct instance *in);
 void attach_ended(struct instance *in, int status, bool is_child);
 int attach_signal(struct instance *in, int signal);
 
-/* ---- instance_task.c: what a step asks for ----------------------------------- */
+/* ---- instance_task.c: what a step asks for ---------------------------------------- */
 /* Cancel what is under way, and start this as soon as nothing of it is left. */
 void task_order(struct instance *in, const struct step_order *order);
 void task_cancel(struct instance *in);
@@ -246,13 +254,15 @@ void task_cancel(struct instance *in);
 void task_abandon(struct instance *in);
 void task_done(struct instance *in);
 void task_end(struct instance *in, enum step_outcome outcome, const char *format, ...)
-        PGAF_PRINTF(3, 4);
+	PGAF_PRINTF(3, 4);
 /* One statement on the steps' session, opened when needed. The step fails on an error. */
 void task_sql(struct instance *in, const char *sql, task_rows then);
 /* limit: relative, 0 = none. */
 void task_try(struct instance *in, const char *sql, pgaf_time limit, task_answer then);
 /* For task_try: fails the step, or goes on with task.rows_then. */
 void task_rows_or_fail(struct instance *in, const PGresult *rows, const struct pgaf_error *error);
+/* Open the steps' session, so that the next step need not wait for it. */
+void task_warm(struct instance *in);
 void task_close_session(struct instance *in);
 /* A program. task_run fails the step when it fails. argv[0] is a name in bindir or a path. */
 void task_run(struct instance *in, const char *const *argv, task_then then);
@@ -270,7 +280,7 @@ void task_stage(struct instance *in);
 /* The last line of a program's output that says something. */
 const char *task_last_line(const char *output, char *to, size_t room);
 
-/* ---- parts that steps share --------------------------------------------------- */
+/* ---- parts that steps share ------------------------------------------------------- */
 /* Write pgaf.conf from in->conf durably, and reload when a server runs. */
 void conf_save(struct instance *in, task_then then);
 /* Configuration, HBA, certificates, as CONFIGURE does. */
@@ -291,10 +301,11 @@ void names_seen(struct instance *in, task_then then);
 /* conninfo of the order's upstream for `application_name`, dbname "" = replication. */
 void upstream_conninfo(struct instance *in, const char *dbname, const char *application_name,
                        struct text *to);
+void upstream_certificates(struct instance *in, struct upstream_files *files);
 int instance_write_passfile(struct instance *in, struct pgaf_error *error);
 void slots_sync(struct instance *in, task_then then);
 
-/* ---- the steps ------------------------------------------------------------------ */
+/* ---- the steps -------------------------------------------------------------------- */
 void create_initdb(struct instance *in);
 void adopt_start(struct instance *in);
 void configure_start(struct instance *in);
@@ -319,7 +330,7 @@ void settle_start(struct instance *in);
 void fence_start(struct instance *in);
 void keep_standby_start(struct instance *in);
 
-/* ---- observe.c ------------------------------------------------------------------- */
+/* ---- observe.c -------------------------------------------------------------------- */
 void observe_init(struct instance *in);
 void observe_free(struct instance *in);
 void observe_start(struct instance *in);

@@ -23,16 +23,16 @@
 
 #define KEPT_DIRECTORY "kept-wal"
 
-/* ---- keep --------------------------------------------------------------------------------- */
+/* ---- keep ------------------------------------------------------------------------- */
 
 struct keep_job {
-	char     wal[INSTANCE_PATH_MAX + 16];
-	char     pgdata[INSTANCE_PATH_MAX];
-	char     root[INSTANCE_PATH_MAX];
-	char     directory[INSTANCE_PATH_MAX + 64];
+	char wal[INSTANCE_PATH_MAX + 16];
+	char pgdata[INSTANCE_PATH_MAX];
+	char root[INSTANCE_PATH_MAX];
+	char directory[INSTANCE_PATH_MAX + 64];
 	uint32_t timeline; /* the last common one */
 	pgaf_lsn fork;
-	char     note[600];
+	char note[600];
 	uint32_t segment_bytes;
 };
 
@@ -45,7 +45,7 @@ holds_what_it_says(const char *path, uint32_t timeline, pgaf_lsn first)
 		uint16_t info;
 		uint32_t timeline;
 		uint64_t address;
-	} page = { 0 };
+	} page = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -72,12 +72,12 @@ is_divergent(const struct keep_job *job, const char *path, const char *name)
 static int
 keep_entry(const struct keep_job *job, const char *name, struct pgaf_error *error)
 {
-	char        from[INSTANCE_PATH_MAX + 300];
-	char        to[INSTANCE_PATH_MAX + 400];
+	char from[INSTANCE_PATH_MAX + 300];
+	char to[INSTANCE_PATH_MAX + 400];
 	struct text source = TEXT(from);
 	struct text target = TEXT(to);
-	size_t      length = strlen(name);
-	bool        history = length == 16 && strcmp(name + 8, ".history") == 0;
+	size_t length = strlen(name);
+	bool history = length == 16 && strcmp(name + 8, ".history") == 0;
 
 	text_addf(&source, "%s/%s", job->wal, name);
 	text_addf(&target, "%s/%s", job->directory, name);
@@ -89,9 +89,9 @@ keep_entry(const struct keep_job *job, const char *name, struct pgaf_error *erro
 static int
 keep_all(const struct keep_job *job, const atomic_bool *stop, struct pgaf_error *error)
 {
-	DIR                 *wal = opendir(job->wal);
+	DIR *wal = opendir(job->wal);
 	const struct dirent *entry = NULL;
-	int                  code = 0;
+	int code = 0;
 
 	if (wal == NULL)
 		return sys_error(error, errno, "read %s", job->wal);
@@ -109,9 +109,9 @@ static int
 keep_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	struct keep_job *job = arg;
-	struct control   control;
-	char             path[INSTANCE_PATH_MAX + 80];
-	struct text      name = TEXT(path);
+	struct control control;
+	char path[INSTANCE_PATH_MAX + 80];
+	struct text name = TEXT(path);
 
 	text_addf(&name, "%s/README", job->directory);
 	if (disk_exists(path))
@@ -142,8 +142,8 @@ static void
 keep_ancestry(struct instance *in)
 {
 	const struct ancestry *own = &in->task.own;
-	char                   fork[LSN_TEXT_MAX];
-	struct keep_job       *job = calloc(1, sizeof(*job));
+	char fork[LSN_TEXT_MAX];
+	struct keep_job *job = calloc(1, sizeof(*job));
 
 	if (job == NULL) {
 		task_end(in, STEP_FAILED, "out of memory");
@@ -157,14 +157,15 @@ keep_ancestry(struct instance *in)
 	instance_state_path(in, KEPT_DIRECTORY, job->root, sizeof(job->root));
 	text_addf(&directory, "%s/%08X-%08X%08X", job->root, (unsigned)own->timeline,
 	          (unsigned)(own->fork >> 32), (unsigned)own->fork);
-	text_addf(&note,
-	          "WAL of system %llu that only node %u had, kept by pgaf before the node was\n"
-	          "rewound or cloned. It ran on timeline %u; node %u went on with timeline %u from\n"
-	          "%s of timeline %u. Read it with pg_waldump; remove it when it is not needed.\n",
-	          (unsigned long long)own->system_identifier, (unsigned)in->conf.self,
-	          (unsigned)own->timeline, (unsigned)in->task.order.upstream.id,
-	          (unsigned)own->upstream_timeline, lsn_format(own->fork, fork),
-	          (unsigned)own->fork_timeline);
+	text_addf(
+		&note,
+		"WAL of system %llu that only node %u had, kept by pgaf before the node was\n"
+		"rewound or cloned. It ran on timeline %u; node %u went on with timeline\n"
+		"%u from %s of timeline %u. Read it with pg_waldump; remove it when not needed.\n",
+		(unsigned long long)own->system_identifier, (unsigned)in->conf.self,
+		(unsigned)own->timeline, (unsigned)in->task.order.upstream.id,
+		(unsigned)own->upstream_timeline, lsn_format(own->fork, fork),
+		(unsigned)own->fork_timeline);
 	job->timeline = own->fork_timeline;
 	job->fork = own->fork;
 	text_copy(in->task.text, sizeof(in->task.text), job->directory);
@@ -180,7 +181,7 @@ keep_wal_start(struct instance *in)
 		ancestry_find(in, keep_ancestry);
 }
 
-/* ---- rewind ------------------------------------------------------------------------------------ */
+/* ---- rewind ----------------------------------------------------------------------- */
 
 struct mark_job {
 	char mark[INSTANCE_PATH_MAX];
@@ -232,7 +233,7 @@ static int
 end_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	const struct mark_job *job = arg;
-	int                    code = signal_work(arg, stop, error);
+	int code = signal_work(arg, stop, error);
 
 	return code < 0 ? code : remove_file(job->mark, error);
 }
@@ -265,7 +266,7 @@ rewind_signalled(struct instance *in)
 static void
 rewind_ran(struct instance *in, int status, const char *output)
 {
-	char        line[180];
+	char line[180];
 	struct text text = TEXT(in->task.text);
 
 	if (status == 0) {
@@ -287,15 +288,15 @@ rewind_ran(struct instance *in, int status, const char *output)
 static void
 rewind_run(struct instance *in)
 {
-	char        config[INSTANCE_PATH_MAX + 64];
+	char config[INSTANCE_PATH_MAX + 64];
 	struct text text = TEXT(config);
 	struct text source = TEXT(in->task.source);
-	bool        apart = strcmp(in->config_dir, in->pgdata) != 0;
+	bool apart = strcmp(in->config_dir, in->pgdata) != 0;
 
 	text_addf(&text, "--config-file=%s/postgresql.conf", in->config_dir);
 	upstream_conninfo(in, "postgres", "pgaf_rewind", &source);
-	const char *argv[] = { "pg_rewind", "--target-pgdata", in->pgdata, "--source-server",
-		               in->task.source, apart ? config : NULL, NULL };
+	const char *argv[] = {"pg_rewind",     "--target-pgdata",     in->pgdata, "--source-server",
+	                      in->task.source, apart ? config : NULL, NULL};
 	task_run_try(in, argv, rewind_ran);
 }
 

@@ -8,12 +8,12 @@
 
 #include "pg/instance_parts.h"
 
-/* ---- roles ------------------------------------------------------------------------------- */
+/* ---- roles ------------------------------------------------------------------------ */
 
 static void
 add_role(struct text *to, const char *name, const char *password, const char *attributes)
 {
-	text_add(to, "DO $pgaf$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ");
+	text_add(to, "DO $pgaf$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ");
 	sql_literal(to, name);
 	text_add(to, ") THEN CREATE ROLE ");
 	sql_identifier(to, name);
@@ -106,7 +106,7 @@ roles_start(struct instance *in)
 	task_sql(in, "SELECT pg_is_in_recovery()", roles_make);
 }
 
-/* ---- slots --------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------ */
 
 static void
 peer_slots(const struct instance *in, struct text *to)
@@ -130,7 +130,7 @@ static void
 slots_made(struct instance *in, const PGresult *rows)
 {
 	/* 13 cannot compute with positions. */
-	bool        computes = PQserverVersion(conn_pg(in->work)) >= 140000;
+	bool computes = PQserverVersion(conn_pg(in->work)) >= 140000;
 	struct text sql = TEXT(in->task.text);
 
 	(void)rows;

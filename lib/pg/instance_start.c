@@ -17,11 +17,11 @@
 #include "pg/disk.h"
 #include "pg/instance_parts.h"
 
-#define LOOK_EVERY       PGAF_MSEC(5)
+#define LOOK_EVERY PGAF_MSEC(5)
 /* A standby that is not consistent yet goes on by itself. */
 #define STANDBY_PATIENCE PGAF_SECONDS(2)
-#define STALE_PATIENCE   PGAF_SECONDS(10)
-#define LOG_BYTES_MAX    ((off_t)16 << 20)
+#define STALE_PATIENCE PGAF_SECONDS(10)
+#define LOG_BYTES_MAX ((off_t)16 << 20)
 
 struct signal_job {
 	char directory[INSTANCE_PATH_MAX];
@@ -31,7 +31,7 @@ struct signal_job {
 static int
 remove_signal(const char *directory, const char *name, struct pgaf_error *error)
 {
-	char        path[INSTANCE_PATH_MAX + 32];
+	char path[INSTANCE_PATH_MAX + 32];
 	struct text text = TEXT(path);
 
 	text_addf(&text, "%s/%s", directory, name);
@@ -44,9 +44,9 @@ static int
 signal_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	const struct signal_job *job = arg;
-	char                     path[INSTANCE_PATH_MAX + 32];
-	struct text              text = TEXT(path);
-	int                      code = 0;
+	char path[INSTANCE_PATH_MAX + 32];
+	struct text text = TEXT(path);
+	int code = 0;
 
 	(void)stop;
 	text_addf(&text, "%s/standby.signal", job->directory);
@@ -80,9 +80,10 @@ keep_standby_start(struct instance *in)
 		task_done(in);
 }
 
-/* ---- until it answers --------------------------------------------------------------- */
+/* ---- until it answers ------------------------------------------------------------- */
 
 static void look(struct instance *in);
+static void spawn(struct instance *in);
 
 static void
 started(struct instance *in)
@@ -92,13 +93,30 @@ started(struct instance *in)
 	in->task.start_then(in);
 }
 
+/* The primary's values were raised: ours follow, and it is tried once more (PROTOCOL 23). */
+static bool
+raise_limits(struct instance *in)
+{
+	struct control control;
+
+	if (in->task.kicks++ > 0 || control_read(in->pgdata, &control, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (in->conf.limits[i] < control.limits[i])
+			in->conf.limits[i] = control.limits[i];
+	instance_log(in, PGAF_LOG_WARNING, "limits-raised",
+	             "max_connections and its like are raised to the primary's");
+	conf_save(in, spawn);
+	return true;
+}
+
 /* The last line of the log that says why. */
 static void
 start_failed(struct instance *in)
 {
-	char  path[INSTANCE_PATH_MAX];
-	char  line[400];
-	char  reason[240] = "";
+	char path[INSTANCE_PATH_MAX];
+	char line[400];
+	char reason[240] = "";
 	FILE *file = NULL;
 
 	instance_state_path(in, "postgres.log", path, sizeof(path));
@@ -116,6 +134,8 @@ start_failed(struct instance *in)
 	}
 	if (file != NULL)
 		fclose(file);
+	if (strstr(reason, "insufficient parameter settings") != NULL && raise_limits(in))
+		return;
 	task_end(in, STEP_FAILED, "Postgres does not start: %s",
 	         reason[0] != '\0' ? reason : "see postgres.log in the state directory");
 }
@@ -129,7 +149,8 @@ role_seen(struct instance *in, const PGresult *rows, const struct pgaf_error *er
 	}
 	bool recovery = PQgetvalue(rows, 0, 0)[0] == 't';
 	if (recovery == in->task.primary)
-		task_end(in, STEP_FAILED, "Postgres runs as a %s", recovery ? "standby" : "primary");
+		task_end(in, STEP_FAILED, "Postgres runs as a %s",
+		         recovery ? "standby" : "primary");
 	else
 		started(in);
 }
@@ -152,12 +173,12 @@ look(struct instance *in)
 		task_after(in, LOOK_EVERY, look);
 }
 
-/* ---- the start itself ------------------------------------------------------------------ */
+/* ---- the start itself ------------------------------------------------------------- */
 
 static void
 rotate_log(const char *path)
 {
-	char        old[INSTANCE_PATH_MAX + 8];
+	char old[INSTANCE_PATH_MAX + 8];
 	struct text text = TEXT(old);
 	struct stat status;
 
@@ -169,17 +190,17 @@ rotate_log(const char *path)
 static void
 spawn(struct instance *in)
 {
-	char              program[INSTANCE_PATH_MAX];
-	char              log[INSTANCE_PATH_MAX];
-	char              config[INSTANCE_PATH_MAX + 64];
-	struct text       text = TEXT(config);
-	struct pgaf_error error = { 0 };
-	bool              apart = strcmp(in->config_dir, in->pgdata) != 0;
+	char program[INSTANCE_PATH_MAX];
+	char log[INSTANCE_PATH_MAX];
+	char config[INSTANCE_PATH_MAX + 64];
+	struct text text = TEXT(config);
+	struct pgaf_error error = {0};
+	bool apart = strcmp(in->config_dir, in->pgdata) != 0;
 
 	instance_program(in, "postgres", program, sizeof(program));
 	instance_state_path(in, "postgres.log", log, sizeof(log));
 	text_addf(&text, "config_file=%s/postgresql.conf", in->config_dir);
-	const char *argv[] = { program, "-D", in->pgdata, apart ? "-c" : NULL, config, NULL };
+	const char *argv[] = {program, "-D", in->pgdata, apart ? "-c" : NULL, config, NULL};
 	rotate_log(log);
 	in->stopping = true; /* should it end at once, this step says so */
 	if (attach_start(in, argv, log, &error) < 0) {
@@ -238,7 +259,7 @@ start_server(struct instance *in, bool primary, task_then then)
 	}
 }
 
-/* ---- the steps --------------------------------------------------------------------------- */
+/* ---- the steps -------------------------------------------------------------------- */
 
 static void
 wal_switched(struct instance *in, const PGresult *rows)

@@ -9,12 +9,12 @@
 
 #include "pg/instance_parts.h"
 
-#define LEFTOVERS_MAX  256
-#define QUIT_PATIENCE  PGAF_MSEC(500)
-#define REAP_PATIENCE  PGAF_SECONDS(30)
+#define LEFTOVERS_MAX 256
+#define QUIT_PATIENCE PGAF_MSEC(500)
+#define REAP_PATIENCE PGAF_SECONDS(30)
 #define HAND_OVER_BASE PGAF_MSEC(300)
 
-/* ---- what a dead postmaster leaves ------------------------------------------------------ */
+/* ---- what a dead postmaster leaves ------------------------------------------------ */
 
 static void reap_look(struct instance *in);
 
@@ -57,7 +57,7 @@ reap_signal(struct instance *in, const pid_t *pids, size_t count)
 static void
 reap_look(struct instance *in)
 {
-	pid_t  pids[LEFTOVERS_MAX];
+	pid_t pids[LEFTOVERS_MAX];
 	size_t count = process_list(in->pgdata, pids, LEFTOVERS_MAX);
 
 	if (count == 0) {
@@ -84,7 +84,7 @@ stop_reap(struct instance *in, task_then then)
 	reap_look(in);
 }
 
-/* ---- stop ---------------------------------------------------------------------------------- */
+/* ---- stop ------------------------------------------------------------------------- */
 
 static void
 postmaster_ended(struct instance *in)
@@ -127,6 +127,7 @@ stop_within(struct instance *in, int first_signal, pgaf_time limit, task_then th
 		return;
 	}
 	in->task.ended_then = postmaster_ended;
+	in->signalled = true;
 	task_stage(in);
 	/* Our own sessions would only be told to go. */
 	task_close_session(in);
@@ -147,7 +148,7 @@ stop_server(struct instance *in, int first_signal, task_then then)
 void
 stop_read_control(struct instance *in)
 {
-	struct control      control;
+	struct control control;
 	struct step_result *result = &in->task.result;
 
 	if (control_read(in->pgdata, &control, NULL) < 0)
@@ -190,7 +191,7 @@ stop_reap_only(struct instance *in)
 		stop_reap(in, stopped);
 }
 
-/* ---- hand over (PROTOCOL 43) ------------------------------------------------------------------ */
+/* ---- hand over (PROTOCOL 43) ------------------------------------------------------ */
 
 static pgaf_time
 hand_over_budget(const struct instance *in)
@@ -218,8 +219,8 @@ hand_over_stop(struct instance *in, const PGresult *rows)
 static void
 hand_over_cut(struct instance *in, const PGresult *rows)
 {
-	char         sql[600];
-	struct text  text = TEXT(sql);
+	char sql[600];
+	struct text text = TEXT(sql);
 	pgaf_node_id target = in->task.order.upstream.id != 0 ? in->task.order.upstream.id
 	                                                      : in->task.order.goal.upstream;
 
@@ -261,7 +262,7 @@ hand_over_start(struct instance *in)
 		stop_reap(in, stopped);
 }
 
-/* ---- clients ----------------------------------------------------------------------------------- */
+/* ---- clients ---------------------------------------------------------------------- */
 
 static void
 clients_cut(struct instance *in, const PGresult *rows)
@@ -282,7 +283,7 @@ cut_clients_start(struct instance *in)
 		         clients_cut);
 }
 
-/* ---- fence (PROTOCOL 26) ------------------------------------------------------------------------- */
+/* ---- fence (PROTOCOL 26) ---------------------------------------------------------- */
 
 static void
 fence_restart(struct instance *in)
@@ -319,7 +320,8 @@ void
 fence_start(struct instance *in)
 {
 	if (attach_look(in))
-		task_try(in, "SELECT pg_is_in_recovery() AND current_setting('primary_conninfo') = ''",
+		task_try(in,
+		         "SELECT pg_is_in_recovery() AND current_setting('primary_conninfo') = ''",
 		         PGAF_SECONDS(1), fence_role);
 	else
 		start_signal_file(in, true, fence_stop);

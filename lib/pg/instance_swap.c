@@ -49,7 +49,7 @@ must_stay(const char *pgdata)
 void
 swap_stage(struct instance *in, const char *name)
 {
-	char        parent[INSTANCE_PATH_MAX];
+	char parent[INSTANCE_PATH_MAX];
 	struct text stage = TEXT(in->task.stage);
 
 	text_copy(parent, sizeof(parent), in->pgdata);
@@ -128,7 +128,7 @@ void
 swap_in(struct instance *in, task_then then)
 {
 	struct swap_job *job = calloc(1, sizeof(*job));
-	struct text      old = { 0 };
+	struct text old = {0};
 
 	in->task.swap_then = then;
 	if (job != NULL) {

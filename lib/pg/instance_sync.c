@@ -15,16 +15,16 @@
 #include "base/pure/lsn.h"
 #include "pg/instance_parts.h"
 
-#define NAMES_EVERY      PGAF_MSEC(2)
-#define FENCE_EVERY      PGAF_MSEC(3)
-#define SENDERS_EVERY    PGAF_MSEC(3)
-#define BARRIER_EVERY    PGAF_MSEC(20)
-#define FENCE_LIMIT      PGAF_SECONDS(30)
-#define NAMES_LIMIT      PGAF_SECONDS(30)
-#define STRAGGLER_AFTER  PGAF_SECONDS(1)
-#define BARRIER_SQL      "SELECT pg_logical_emit_message(true, 'pgaf', 'barrier')"
+#define NAMES_EVERY PGAF_MSEC(2)
+#define FENCE_EVERY PGAF_MSEC(3)
+#define SENDERS_EVERY PGAF_MSEC(3)
+#define BARRIER_EVERY PGAF_MSEC(20)
+#define FENCE_LIMIT PGAF_SECONDS(30)
+#define NAMES_LIMIT PGAF_SECONDS(30)
+#define STRAGGLER_AFTER PGAF_SECONDS(1)
+#define BARRIER_SQL "SELECT pg_logical_emit_message(true, 'pgaf', 'barrier')"
 
-/* ---- (i) a new session shows the names ----------------------------------------------------- */
+/* ---- (i) a new session shows the names -------------------------------------------- */
 
 static void names_ask(struct instance *in);
 
@@ -38,8 +38,7 @@ names_answered(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 		in->task.fresh = NULL;
 		in->task.names_then(in);
 	} else if (task_age(in) > NAMES_LIMIT) {
-		task_end(in, STEP_FAILED,
-		         "synchronous_standby_names is not %s in new sessions; it may be set elsewhere",
+		task_end(in, STEP_FAILED, "synchronous_standby_names is not %s in new sessions",
 		         in->task.wanted);
 	} else {
 		conn_close(in->task.fresh);
@@ -71,8 +70,7 @@ names_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *error)
 static void
 names_ask(struct instance *in)
 {
-	static const struct conn_callbacks callbacks = { .opened = names_opened,
-		                                         .lost = names_lost };
+	static const struct conn_callbacks callbacks = {.opened = names_opened, .lost = names_lost};
 
 	if (in->task.fresh == NULL)
 		in->task.fresh = instance_session(in, NULL, &callbacks);
@@ -106,7 +104,7 @@ names_set(struct instance *in, const char *names, task_then then)
 	conf_save(in, names_saved);
 }
 
-/* ---- a commit of our own that waits ----------------------------------------------------------- */
+/* ---- a commit of our own that waits ----------------------------------------------- */
 
 static void
 barrier_answered(void *ctx, const PGresult *rows, const struct pgaf_error *error)
@@ -143,8 +141,8 @@ barrier_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *erro
 static void
 barrier_send(struct instance *in, task_then then)
 {
-	static const struct conn_callbacks callbacks = { .opened = barrier_opened,
-		                                         .lost = barrier_lost };
+	static const struct conn_callbacks callbacks = {.opened = barrier_opened,
+	                                                .lost = barrier_lost};
 
 	in->task.barrier_then = then;
 	if (in->task.barrier == NULL)
@@ -159,7 +157,7 @@ barrier_send(struct instance *in, task_then then)
 		conn_open(in->task.barrier);
 }
 
-/* ---- (v) enough members are beyond X -------------------------------------------------------------- */
+/* ---- (v) enough members are beyond X ---------------------------------------------- */
 
 static void senders_look(struct instance *in);
 
@@ -197,8 +195,8 @@ senders_left(struct instance *in, const char *list)
 
 	for (uint32_t i = 0; i < in->task.sender_count; i++) {
 		struct walsender *sender = &in->task.senders[i];
-		char              entry[32];
-		struct text       text = TEXT(entry);
+		char entry[32];
+		struct text text = TEXT(entry);
 
 		text_addf(&text, ",%ld,", (long)sender->pid);
 		if (!sender->passed && strstr(list, entry) == NULL)
@@ -230,7 +228,7 @@ static void
 senders_ask(struct instance *in, const PGresult *rows)
 {
 	struct text sql = TEXT(in->task.text);
-	char        x[LSN_TEXT_MAX];
+	char x[LSN_TEXT_MAX];
 
 	(void)rows;
 	lsn_format(in->task.lsn, x);
@@ -259,7 +257,7 @@ senders_look(struct instance *in)
 	}
 }
 
-/* ---- (iii), (iv) X, and who was there before it ------------------------------------------------------- */
+/* ---- (iii), (iv) X, and who was there before it ----------------------------------- */
 
 static void
 x_read(struct instance *in, const PGresult *rows)
@@ -272,9 +270,9 @@ x_read(struct instance *in, const PGresult *rows)
 	in->task.result.timeline = timeline;
 	text_to_u64(PQgetvalue(rows, 0, 2), &in->task.result.server_start);
 	for (const char *at = PQgetvalue(rows, 0, 3); *at != '\0';) {
-		char        digits[16];
+		char digits[16];
 		struct text text = TEXT(digits);
-		size_t      length = strcspn(at, ",");
+		size_t length = strcspn(at, ",");
 
 		text_add_bytes(&text, at, length);
 		if (in->task.sender_count == WALSENDERS_MAX) {
@@ -313,7 +311,7 @@ names_in_force(struct instance *in)
 	task_sql(in, BARRIER_SQL, x_ask);
 }
 
-/* ---- relaxing ---------------------------------------------------------------------------------------------- */
+/* ---- relaxing --------------------------------------------------------------------- */
 
 static void
 relax_returned(struct instance *in)
@@ -331,7 +329,7 @@ relax_seen(struct instance *in)
 	barrier_send(in, relax_returned);
 }
 
-/* ---- (ii) the fence ------------------------------------------------------------------------------------------ */
+/* ---- (ii) the fence --------------------------------------------------------------- */
 
 static void fence_look(struct instance *in);
 
@@ -345,7 +343,7 @@ fence_returned(struct instance *in)
 static void
 fence_proved(struct instance *in)
 {
-	char        names[512];
+	char names[512];
 	struct text text = TEXT(names);
 
 	sync_set_names(&in->task.order.goal.set, &text);
@@ -389,23 +387,24 @@ fence_written(struct instance *in)
 	task_after(in, FENCE_EVERY, fence_look);
 }
 
-/* ---- the step ---------------------------------------------------------------------------------------------------- */
+/* ---- the step --------------------------------------------------------------------- */
 
 static void
 sync_set_role(struct instance *in, const PGresult *rows)
 {
 	const struct sync_set *set = &in->task.order.goal.set;
-	char                   names[512] = "";
-	struct text            text = TEXT(names);
-	uint64_t               start = 0;
+	char names[512] = "";
+	struct text text = TEXT(names);
+	uint64_t start = 0;
 
 	text_to_u64(PQgetvalue(rows, 0, 1), &start);
 	sync_set_names(set, &text);
 	if (PQgetvalue(rows, 0, 0)[0] == 't')
 		task_end(in, STEP_REFUSED, "a standby applies no set");
 	else if (set->required > 0 && in->observer.poisoned == start)
-		task_end(in, STEP_FAILED, "nothing is proved before Postgres is restarted: a "
-		                          "standby claimed more than was written");
+		task_end(in, STEP_FAILED,
+		         "nothing is proved before Postgres is restarted: a "
+		         "standby claimed more than was written");
 	else if (set->required == 0)
 		names_set(in, "", relax_seen);
 	else if (in->task.order.from_async)

@@ -17,32 +17,32 @@
 #include "pg/instance_parts.h"
 
 static const task_then starters[STEP_COUNT] = {
-	[STEP_INITDB]         = create_initdb,
-	[STEP_ADOPT]          = adopt_start,
-	[STEP_CONFIGURE]      = configure_start,
-	[STEP_START_PRIMARY]  = start_primary,
-	[STEP_START_STANDBY]  = start_standby,
-	[STEP_STOP]           = stop_fast,
+	[STEP_INITDB] = create_initdb,
+	[STEP_ADOPT] = adopt_start,
+	[STEP_CONFIGURE] = configure_start,
+	[STEP_START_PRIMARY] = start_primary,
+	[STEP_START_STANDBY] = start_standby,
+	[STEP_STOP] = stop_fast,
 	[STEP_STOP_IMMEDIATE] = stop_immediate,
-	[STEP_REAP]           = stop_reap_only,
-	[STEP_HAND_OVER]      = hand_over_start,
-	[STEP_CUT_CLIENTS]    = cut_clients_start,
-	[STEP_ROLES]          = roles_start,
-	[STEP_SLOTS]          = slots_start,
-	[STEP_APPLY_SET]      = sync_set_start,
-	[STEP_DETACH]         = detach_start,
-	[STEP_FOLLOW]         = follow_start,
-	[STEP_PROVE_HISTORY]  = history_start,
-	[STEP_KEEP_WAL]       = keep_wal_start,
-	[STEP_REWIND]         = rewind_start,
-	[STEP_CLONE]          = clone_start,
-	[STEP_PROMOTE]        = promote_start,
-	[STEP_SETTLE]         = settle_start,
-	[STEP_FENCE]          = fence_start,
-	[STEP_KEEP_STANDBY]   = keep_standby_start,
+	[STEP_REAP] = stop_reap_only,
+	[STEP_HAND_OVER] = hand_over_start,
+	[STEP_CUT_CLIENTS] = cut_clients_start,
+	[STEP_ROLES] = roles_start,
+	[STEP_SLOTS] = slots_start,
+	[STEP_APPLY_SET] = sync_set_start,
+	[STEP_DETACH] = detach_start,
+	[STEP_FOLLOW] = follow_start,
+	[STEP_PROVE_HISTORY] = history_start,
+	[STEP_KEEP_WAL] = keep_wal_start,
+	[STEP_REWIND] = rewind_start,
+	[STEP_CLONE] = clone_start,
+	[STEP_PROMOTE] = promote_start,
+	[STEP_SETTLE] = settle_start,
+	[STEP_FENCE] = fence_start,
+	[STEP_KEEP_STANDBY] = keep_standby_start,
 };
 
-/* ---- begin and end ----------------------------------------------------------- */
+/* ---- begin and end ---------------------------------------------------------------- */
 
 static void
 task_begin(struct instance *in, const struct step_order *order)
@@ -50,10 +50,10 @@ task_begin(struct instance *in, const struct step_order *order)
 	in->task = (struct task){
 		.active = true,
 		.serial = ++in->serial,
-		.order  = *order,
-		.result = { .number = order->number, .step = order->step },
-		.began  = loop_now(in->loop),
-		.mark   = loop_now(in->loop),
+		.order = *order,
+		.result = {.number = order->number, .step = order->step},
+		.began = loop_now(in->loop),
+		.mark = loop_now(in->loop),
 	};
 	in->settings = order->settings;
 	if (order->self != 0)
@@ -121,7 +121,7 @@ task_done(struct instance *in)
 void
 task_end(struct instance *in, enum step_outcome outcome, const char *format, ...)
 {
-	char    sentence[sizeof(in->task.result.text)] = "";
+	char sentence[sizeof(in->task.result.text)] = "";
 	va_list args;
 
 	va_start(args, format);
@@ -144,7 +144,7 @@ task_stage(struct instance *in)
 	in->task.mark = loop_now(in->loop);
 }
 
-/* ---- cancel -------------------------------------------------------------------- */
+/* ---- cancel ----------------------------------------------------------------------- */
 
 static void
 start_waiting(void *ctx)
@@ -249,7 +249,7 @@ task_abandon(struct instance *in)
 	task_close_session(in);
 }
 
-/* ---- statements ------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------- */
 
 void
 task_rows_or_fail(struct instance *in, const PGresult *rows, const struct pgaf_error *error)
@@ -266,8 +266,8 @@ task_rows_or_fail(struct instance *in, const PGresult *rows, const struct pgaf_e
 static void
 answered(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 {
-	static const struct pgaf_error lost = { .code = PGAF_ECONN,
-		                                .text = "the session with the server was lost" };
+	static const struct pgaf_error lost = {.code = PGAF_ECONN,
+	                                       .text = "the session with the server was lost"};
 	struct instance *in = ctx;
 
 	if (!in->task.active || !in->task.sql_pending)
@@ -282,13 +282,13 @@ static void
 send_statement(struct instance *in)
 {
 	struct task *task = &in->task;
-	char        *sql = task->sql;
+	char *sql = task->sql;
 
 	task->sql = NULL;
 	int code = conn_query(in->work, sql, task->sql_limit, answered, in);
 	free(sql);
 	if (code < 0) {
-		struct pgaf_error error = { 0 };
+		struct pgaf_error error = {0};
 
 		error_set(&error, code, "a statement cannot be sent");
 		answered(in, NULL, &error);
@@ -319,21 +319,45 @@ session_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *erro
 	answered(in, NULL, error);
 }
 
+/* NULL only when out of memory. */
+static struct conn *
+work_session(struct instance *in)
+{
+	static const struct conn_callbacks callbacks = {.opened = session_opened,
+	                                                .lost = session_lost};
+
+	if (in->work == NULL)
+		in->work = instance_session(in, "local", &callbacks);
+	return in->work;
+}
+
+static void
+work_open(struct instance *in)
+{
+	if (in->work_opening)
+		return;
+	in->work_opening = true;
+	conn_open(in->work);
+}
+
+void
+task_warm(struct instance *in)
+{
+	if (!in->task.active && work_session(in) != NULL && !conn_is_open(in->work))
+		work_open(in);
+}
+
 void
 task_try(struct instance *in, const char *sql, pgaf_time limit, task_answer then)
 {
-	static const struct conn_callbacks callbacks = { .opened = session_opened,
-		                                         .lost = session_lost };
 	struct task *task = &in->task;
 
 	task->answer_then = then;
 	task->sql_pending = true;
 	task->sql_limit = limit;
 	task->sql = strdup(sql);
-	if (in->work == NULL)
-		in->work = instance_session(in, "local", &callbacks);
-	if (in->work == NULL || task->sql == NULL) {
-		struct pgaf_error error = { 0 };
+	if (work_session(in) == NULL || task->sql == NULL) {
+		struct pgaf_error error = {0};
 
 		error_set(&error, PGAF_ENOMEM, "out of memory");
 		free(task->sql);
@@ -341,12 +365,10 @@ task_try(struct instance *in, const char *sql, pgaf_time limit, task_answer then
 		answered(in, NULL, &error);
 		return;
 	}
-	if (conn_is_open(in->work)) {
+	if (conn_is_open(in->work))
 		send_statement(in);
-	} else if (!in->work_opening) {
-		in->work_opening = true;
-		conn_open(in->work);
-	}
+	else
+		work_open(in);
 }
 
 void
@@ -371,8 +393,8 @@ task_close_session(struct instance *in)
 const char *
 task_last_line(const char *output, char *to, size_t room)
 {
-	struct text line = { 0 };
-	size_t      end = strlen(output);
+	struct text line = {0};
+	size_t end = strlen(output);
 
 	text_init(&line, to, room);
 	while (end > 0 && strchr(" \t\r\n", output[end - 1]) != NULL)
@@ -401,11 +423,11 @@ void
 task_run_try(struct instance *in, const char *const *argv, task_output then)
 {
 	/* Messages are read by us, and passwords come from nowhere but our own file. */
-	static const char *const env[] = { "LC_ALL=C", "PGPASSWORD=", "PGCONNECT_TIMEOUT=10", NULL };
-	char                     program[INSTANCE_PATH_MAX];
-	const char              *words[32] = { program };
-	struct pgaf_error        error = { 0 };
-	size_t                   count = 1;
+	static const char *const env[] = {"LC_ALL=C", "PGPASSWORD=", "PGCONNECT_TIMEOUT=10", NULL};
+	char program[INSTANCE_PATH_MAX];
+	const char *words[32] = {program};
+	struct pgaf_error error = {0};
+	size_t count = 1;
 
 	instance_program(in, argv[0], program, sizeof(program));
 	for (; argv[count] != NULL && count < sizeof(words) / sizeof(words[0]) - 1; count++)
@@ -413,12 +435,12 @@ task_run_try(struct instance *in, const char *const *argv, task_output then)
 	in->task.child_then = then;
 	in->task.child = loop_child_start(in->loop,
 	                                  &(struct loop_child_options){
-	                                          .argv        = words,
-	                                          .env         = env,
-	                                          .new_session = true,
-	                                          .ended       = child_ended,
-	                                          .ctx         = in,
-	                                  },
+						  .argv = words,
+						  .env = env,
+						  .new_session = true,
+						  .ended = child_ended,
+						  .ctx = in,
+					  },
 	                                  &error);
 	if (in->task.child == NULL) {
 		in->task.child_then = NULL;
@@ -433,7 +455,7 @@ task_run(struct instance *in, const char *const *argv, task_then then)
 	task_run_try(in, argv, output_or_fail);
 }
 
-/* ---- jobs --------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------- */
 
 static void
 job_work(void *arg)
@@ -479,8 +501,7 @@ task_job(struct instance *in, task_work work, void *arg, task_then then)
 		return;
 	}
 	*job = (struct task_job){
-		.in = in, .serial = in->task.serial, .work = work, .arg = arg, .then = then
-	};
+		.in = in, .serial = in->task.serial, .work = work, .arg = arg, .then = then};
 	atomic_init(&job->stop, false);
 	in->task.job = job;
 	if (loop_job(in->loop, job_work, job_finished, job) < 0) {
@@ -491,7 +512,7 @@ task_job(struct instance *in, task_work work, void *arg, task_then then)
 	}
 }
 
-/* ---- timers and names ----------------------------------------------------------------- */
+/* ---- timers and names ------------------------------------------------------------- */
 
 static void
 timer_fired(void *ctx)
@@ -547,8 +568,8 @@ task_resolve(struct instance *in, task_then then)
 	}
 	in->task.address[0] = '\0';
 	/* NULL: it has answered in this very call, and the step may be over. */
-	struct loop_resolve *resolve = loop_resolve_start(in->loop, in->task.order.upstream.host,
-	                                                  resolved, in);
+	struct loop_resolve *resolve =
+		loop_resolve_start(in->loop, in->task.order.upstream.host, resolved, in);
 	if (resolve != NULL)
 		in->task.resolve = resolve;
 }

@@ -12,11 +12,11 @@
 #include "pg/observe.h"
 
 /* A server that does not answer for this long is asked again in a new session. */
-#define ANSWER_LIMIT   PGAF_SECONDS(2)
+#define ANSWER_LIMIT PGAF_SECONDS(2)
 #define SETTINGS_EVERY PGAF_SECONDS(60)
 #define STATEMENT_ROOM 8192
 
-/* ---- without the server ------------------------------------------------------------- */
+/* ---- without the server ----------------------------------------------------------- */
 
 static bool
 state_file_exists(const struct instance *in, const char *name)
@@ -30,7 +30,7 @@ state_file_exists(const struct instance *in, const char *name)
 static bool
 data_file_exists(const struct instance *in, const char *name)
 {
-	char        path[INSTANCE_PATH_MAX + 32];
+	char path[INSTANCE_PATH_MAX + 32];
 	struct text text = TEXT(path);
 
 	text_addf(&text, "%s/%s", in->pgdata, name);
@@ -69,10 +69,10 @@ see_directory(struct instance *in, struct observation *seen)
 void
 observe_files(struct instance *in, struct observation *seen)
 {
-	struct control control = { 0 };
-	pid_t          left[1];
+	struct control control = {0};
+	pid_t left[1];
 
-	*seen = (struct observation){ 0 };
+	*seen = (struct observation){0};
 	see_directory(in, seen);
 	seen->pg = PG_ABSENT;
 	if (!seen->has_data)
@@ -87,7 +87,7 @@ observe_files(struct instance *in, struct observation *seen)
 		seen->pg = PG_STOPPED;
 }
 
-/* ---- delivery -------------------------------------------------------------------------- */
+/* ---- delivery --------------------------------------------------------------------- */
 
 static void
 deliver(struct instance *in, const struct observation *seen)
@@ -121,7 +121,7 @@ deliver_silence(struct instance *in, enum conn_failure failure)
 	deliver(in, &seen);
 }
 
-/* ---- with the server ------------------------------------------------------------------- */
+/* ---- with the server -------------------------------------------------------------- */
 
 static void
 poisoned(struct instance *in, struct observation *seen, long pid)
@@ -137,9 +137,9 @@ poisoned(struct instance *in, struct observation *seen, long pid)
 static void
 row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 {
-	struct instance    *in = ctx;
-	struct observation  seen = { 0 };
-	struct control      control = { 0 };
+	struct instance *in = ctx;
+	struct observation seen = {0};
+	struct control control = {0};
 	struct observe_liar liar;
 
 	if (error != NULL && PQresultStatus(rows) != PGRES_TUPLES_OK) {
@@ -164,6 +164,8 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
 	if (observe_is_old_minor((int)seen.server_version) && !in->allow_old_minor)
 		seen.vetoes |= VETO_BIT(OLD_MINOR);
+	/* A promotion must not wait for a login. */
+	task_warm(in);
 	deliver(in, &seen);
 }
 
@@ -171,7 +173,7 @@ static void
 identified(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 {
 	struct instance *in = ctx;
-	uint64_t         number = 0;
+	uint64_t number = 0;
 
 	if (error != NULL || PQntuples(rows) != 1 || PQnfields(rows) < 2)
 		return;
@@ -189,7 +191,7 @@ settings_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error
 	if (error != NULL || PQntuples(rows) != 1)
 		return;
 	const char *names = PQgetvalue(rows, 0, 0);
-	bool        drifted = names[0] != '\0';
+	bool drifted = names[0] != '\0';
 	if (drifted && !in->observer.settings_not_ours)
 		instance_log(in, PGAF_LOG_WARNING, "settings-not-ours",
 		             "set elsewhere or not in force before a restart: %s", names);
@@ -201,14 +203,15 @@ settings_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error
 static void
 ask_settings(struct instance *in)
 {
-	char        sql[STATEMENT_ROOM];
+	char sql[STATEMENT_ROOM];
 	struct text text = TEXT(sql);
 
-	text_add(&text, "SELECT coalesce(string_agg(name, ', '), '') FROM pg_settings"
-	                " WHERE NOT (source = 'configuration file' AND sourcefile LIKE '%/" CONF_FILE
-	                "') AND source NOT IN ('client', 'user', 'database', 'database user',"
-	                " 'session', 'override') AND name IN (");
-	struct text names = { .at = sql + text.used, .room = sizeof(sql) - text.used };
+	text_add(&text,
+	         "SELECT coalesce(string_agg(name, ', '), '') FROM pg_settings"
+	         " WHERE NOT (source = 'configuration file' AND sourcefile LIKE '%/" CONF_FILE
+	         "') AND source NOT IN ('client', 'user', 'database', 'database user',"
+	         " 'session', 'override') AND name IN (");
+	struct text names = {.at = sql + text.used, .room = sizeof(sql) - text.used};
 	conf_owned_names(&in->conf, &names);
 	text.used += names.used;
 	text_add(&text, ")");
@@ -219,11 +222,10 @@ static void
 ask(struct instance *in)
 {
 	struct observer *observer = &in->observer;
-	char             sql[STATEMENT_ROOM];
-	struct text      text = TEXT(sql);
+	char sql[STATEMENT_ROOM];
+	struct text text = TEXT(sql);
 
-	if (!observer->settings_read ||
-	    loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
+	if (!observer->settings_read || loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
 		ask_settings(in);
 	observe_statement(PQserverVersion(conn_pg(observer->conn)), &text);
 	if (conn_query(observer->conn, "IDENTIFY_SYSTEM", ANSWER_LIMIT, identified, in) < 0 ||
@@ -259,10 +261,10 @@ session_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *erro
 static void
 begin(void *ctx)
 {
-	static const struct conn_callbacks callbacks = { .opened = session_opened,
-		                                         .lost = session_lost };
-	struct instance  *in = ctx;
-	struct observer  *observer = &in->observer;
+	static const struct conn_callbacks callbacks = {.opened = session_opened,
+	                                                .lost = session_lost};
+	struct instance *in = ctx;
+	struct observer *observer = &in->observer;
 	struct observation seen;
 
 	if (!attach_look(in)) {

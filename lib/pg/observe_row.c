@@ -41,10 +41,11 @@
 	            " FROM pg_replication_slots)")                                               \
 	X(UNSAFE, "current_setting('fsync') = 'off' OR current_setting('full_page_writes')"      \
 	          " = 'off' OR current_setting('hot_standby') = 'off'")                          \
-	X(TARGET, "concat(current_setting('recovery_target'),"                                   \
-	          "current_setting('recovery_target_lsn'), current_setting('recovery_target_name')," \
-	          "current_setting('recovery_target_time'), current_setting('recovery_target_xid'))" \
-	          " <> '' OR current_setting('recovery_target_timeline') <> 'latest'")           \
+	X(TARGET,                                                                                \
+	  "concat(current_setting('recovery_target'),"                                           \
+	  "current_setting('recovery_target_lsn'), current_setting('recovery_target_name'),"     \
+	  "current_setting('recovery_target_time'), current_setting('recovery_target_xid'))"     \
+	  " <> '' OR current_setting('recovery_target_timeline') <> 'latest'")                   \
 	X(DELAY, "current_setting('recovery_min_apply_delay') <> '0'")                           \
 	X(HINTS, "current_setting('data_checksums') = 'on' OR current_setting('wal_log_hints')"  \
 	         " = 'on'")                                                                      \
@@ -57,7 +58,7 @@ enum column {
 #define COLUMN_ENUM(name, sql) COLUMN_##name,
 	COLUMNS(COLUMN_ENUM)
 #undef COLUMN_ENUM
-	COLUMN_PAUSED
+		COLUMN_PAUSED
 };
 
 static const char *const expressions[] = {
@@ -72,13 +73,14 @@ observe_statement(int server_version, struct text *to)
 	text_add(to, "WITH x AS MATERIALIZED (SELECT pg_is_in_recovery() AS r) SELECT ");
 	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++)
 		text_addf(to, "%s, ", expressions[i]);
-	text_add(to, server_version >= 140000
-	                     ? "CASE WHEN r THEN pg_get_wal_replay_pause_state() <> 'not paused' END"
-	                     : "CASE WHEN r THEN pg_is_wal_replay_paused() END");
+	text_add(to,
+	         server_version >= 140000
+	                 ? "CASE WHEN r THEN pg_get_wal_replay_pause_state() <> 'not paused' END"
+	                 : "CASE WHEN r THEN pg_is_wal_replay_paused() END");
 	text_add(to, " FROM x LEFT JOIN pg_stat_wal_receiver w ON true");
 }
 
-/* ---- values ------------------------------------------------------------------------ */
+/* ---- values ----------------------------------------------------------------------- */
 
 static const char *
 get(const PGresult *rows, enum column column)
@@ -125,10 +127,10 @@ observe_conninfo_value(const char *conninfo, const char *keyword, char *to, size
 static bool
 take_number(const char **at, const char *end, uint32_t *number)
 {
-	char        digits[16];
+	char digits[16];
 	struct text text = TEXT(digits);
-	uint64_t    value = 0;
-	size_t      length = strcspn(*at, end);
+	uint64_t value = 0;
+	size_t length = strcspn(*at, end);
 
 	text_add_bytes(&text, *at, length);
 	if (text.cut || !text_to_u64(digits, &value) || value > UINT32_MAX)
@@ -143,7 +145,7 @@ observe_parse_name(const char *name, pgaf_node_id *node, uint32_t *admission)
 {
 	static const char prefix[] = "pgaf_";
 	static const char join[] = "pgaf_join_";
-	const char       *at = name;
+	const char *at = name;
 
 	if (strncmp(name, join, sizeof(join) - 1) == 0) {
 		at += sizeof(join) - 1;
@@ -159,13 +161,13 @@ observe_parse_name(const char *name, pgaf_node_id *node, uint32_t *admission)
 	return take_number(&at, "", admission) && *at == '\0';
 }
 
-/* ---- members ------------------------------------------------------------------------- */
+/* ---- members ---------------------------------------------------------------------- */
 
 struct sender {
-	char     name[64];
-	char     state[24];
-	char     flush[24];
-	char     replay[24];
+	char name[64];
+	char state[24];
+	char flush[24];
+	char replay[24];
 	unsigned pid;
 };
 
@@ -189,8 +191,8 @@ add_member(struct observation *seen, const struct member_view *view)
 static void
 read_member(const char *entry, struct observation *seen, struct observe_liar *liar)
 {
-	struct sender      sender = { 0 };
-	struct member_view view = { 0 };
+	struct sender sender = {0};
+	struct member_view view = {0};
 
 	if (sscanf(entry, "%63[^,],%23[^,],%23[^,],%23[^,],%u", sender.name, sender.state,
 	           sender.flush, sender.replay, &sender.pid) != 5)
@@ -209,8 +211,8 @@ static void
 read_members(const char *list, struct observation *seen, struct observe_liar *liar)
 {
 	while (*list != '\0') {
-		size_t      length = strcspn(list, ";");
-		char        entry[256];
+		size_t length = strcspn(list, ";");
+		char entry[256];
 		struct text text = TEXT(entry);
 
 		text_add_bytes(&text, list, length);
@@ -219,7 +221,7 @@ read_members(const char *list, struct observation *seen, struct observe_liar *li
 	}
 }
 
-/* ---- the row --------------------------------------------------------------------------- */
+/* ---- the row ---------------------------------------------------------------------- */
 
 static bool
 limits_are_lower(const char *list, const struct control *control)
@@ -259,9 +261,9 @@ read_vetoes(const PGresult *rows, const struct control *control, bool recovery)
 static void
 read_standby(const PGresult *rows, struct observation *seen)
 {
-	char        configured[64];
-	char        used[64];
-	pgaf_lsn    receive = get_lsn(rows, COLUMN_LSN);
+	char configured[64];
+	char used[64];
+	pgaf_lsn receive = get_lsn(rows, COLUMN_LSN);
 	const char *waits = get(rows, COLUMN_STARTUP);
 
 	seen->replay = get_lsn(rows, COLUMN_REPLAY);
@@ -304,7 +306,7 @@ observe_read(const PGresult *rows, const struct control *control, struct observa
 {
 	bool recovery = is_true(rows, COLUMN_RECOVERY);
 
-	*liar = (struct observe_liar){ 0 };
+	*liar = (struct observe_liar){0};
 	seen->pg = recovery ? PG_STANDBY : PG_PRIMARY;
 	seen->consistent = true;
 	seen->vetoes |= read_vetoes(rows, control, recovery);
@@ -321,7 +323,7 @@ observe_read(const PGresult *rows, const struct control *control, struct observa
 bool
 observe_is_old_minor(int server_version)
 {
-	static const int first_good[] = { 130021, 140018, 150013, 160009, 170005 };
+	static const int first_good[] = {130021, 140018, 150013, 160009, 170005};
 
 	for (size_t i = 0; i < sizeof(first_good) / sizeof(first_good[0]); i++)
 		if (server_version / 10000 == first_good[i] / 10000)

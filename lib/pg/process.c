@@ -19,7 +19,7 @@
 static bool
 read_link(pid_t pid, const char *what, char *to, size_t room)
 {
-	char        path[64];
+	char path[64];
 	struct text name = TEXT(path);
 
 	text_addf(&name, "/proc/%ld/%s", (long)pid, what);
@@ -60,13 +60,13 @@ parse_status(const char *line)
 void
 process_find_postmaster(const char *pgdata, struct postmaster *found)
 {
-	char                   path[PATH_MAX];
-	char                   line[PATH_MAX];
-	struct text            name = TEXT(path);
-	uint64_t               pid = 0;
+	char path[PATH_MAX];
+	char line[PATH_MAX];
+	struct text name = TEXT(path);
+	uint64_t pid = 0;
 	enum postmaster_status status = POSTMASTER_STARTING;
 
-	*found = (struct postmaster){ 0 };
+	*found = (struct postmaster){0};
 	text_addf(&name, "%s/postmaster.pid", pgdata);
 	FILE *file = fopen(path, "re");
 	if (file == NULL)
@@ -93,8 +93,8 @@ process_find_postmaster(const char *pgdata, struct postmaster *found)
 size_t
 process_list(const char *pgdata, pid_t *pids, size_t room)
 {
-	size_t               count = 0;
-	DIR                 *proc = opendir("/proc");
+	size_t count = 0;
+	DIR *proc = opendir("/proc");
 	const struct dirent *entry = NULL;
 
 	if (proc == NULL)
@@ -123,7 +123,7 @@ process_real_path(const char *path, char *to, size_t room)
 		return false;
 	if (realpath(dirname(parent), real) == NULL)
 		return false;
-	struct text full = { 0 };
+	struct text full = {0};
 	text_init(&full, to, room);
 	text_addf(&full, "%s/%s", strcmp(real, "/") == 0 ? "" : real, basename(name));
 	return !full.cut;

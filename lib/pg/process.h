@@ -22,10 +22,10 @@ enum postmaster_status {
 };
 
 struct postmaster {
-	pid_t                  pid; /* 0 = none that lives */
+	pid_t pid; /* 0 = none that lives */
 	enum postmaster_status status;
-	pid_t                  named; /* by the file, whoever that is; 0 = no file */
-	bool                   named_lives; /* such a process of ours exists, perhaps a zombie */
+	pid_t named;      /* by the file, whoever that is; 0 = no file */
+	bool named_lives; /* such a process of ours exists, perhaps a zombie */
 };
 
 /* `pgdata` must be free of symbolic links, as process_real_path makes it. */

@@ -9,17 +9,17 @@
 #include "base/pure/text.h"
 #include "pg/wal.h"
 
-#define PAGE_BYTES         8192
-#define HEADER_BYTES       24
+#define PAGE_BYTES 8192
+#define HEADER_BYTES 24
 #define FIRST_HEADER_BYTES 40 /* of the first page of a file */
-#define ALIGNMENT          8
+#define ALIGNMENT 8
 
 void
 wal_file_name(uint32_t timeline, pgaf_lsn lsn, uint32_t segment_bytes, char to[WAL_NAME_MAX])
 {
-	uint64_t    segment = lsn / segment_bytes;
-	uint64_t    per_id = UINT64_C(0x100000000) / segment_bytes;
-	struct text name = { 0 };
+	uint64_t segment = lsn / segment_bytes;
+	uint64_t per_id = UINT64_C(0x100000000) / segment_bytes;
+	struct text name = {0};
 
 	text_init(&name, to, WAL_NAME_MAX);
 	text_addf(&name, "%08X%08X%08X", (unsigned)timeline, (unsigned)(segment / per_id),
@@ -32,10 +32,11 @@ wal_file_parse(const char *name, uint32_t segment_bytes, uint32_t *timeline, pga
 	unsigned tli = 0;
 	unsigned high = 0;
 	unsigned low = 0;
-	size_t   length = strspn(name, "0123456789ABCDEF");
+	size_t length = strspn(name, "0123456789ABCDEF");
 
 	/* What follows the 24 digits is ".partial" or nothing. */
-	if (length != WAL_NAME_MAX - 1 || (name[length] != '\0' && strcmp(name + length, ".partial")))
+	if (length != WAL_NAME_MAX - 1 ||
+	    (name[length] != '\0' && strcmp(name + length, ".partial")))
 		return false;
 	if (sscanf(name, "%8X%8X%8X", &tli, &high, &low) != 3)
 		return false;
@@ -47,10 +48,10 @@ wal_file_parse(const char *name, uint32_t segment_bytes, uint32_t *timeline, pga
 uint32_t
 wal_record_bytes(const char *pgdata, uint32_t timeline, pgaf_lsn lsn, uint32_t segment_bytes)
 {
-	char        file[WAL_NAME_MAX];
-	char        path[1200];
+	char file[WAL_NAME_MAX];
+	char path[1200];
 	struct text name = TEXT(path);
-	uint32_t    bytes = 0;
+	uint32_t bytes = 0;
 
 	if (segment_bytes == 0)
 		return 0;
