@@ -502,6 +502,6 @@ pg_observe(const struct sim *sim, pgaf_node_id node, struct observation *seen)
 	};
 	if (pg->status == PG_STANDBY || pg->status == PG_PRIMARY)
 		pg_observe_running(sim, pg, seen);
-	else if (pg->status == PG_STOPPED)
-		seen->timeline = seen->disk_timeline;
+	/* Stopped: the later one of checkpoint and minimum recovery point, which the end of a
+	 * promotion moves to the new timeline before anybody can write. */
 }
