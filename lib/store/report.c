@@ -19,10 +19,13 @@ round_down(uint32_t value, uint32_t step)
 	return value == UINT32_MAX ? value : value - value % step;
 }
 
+/* To a whole step, and never to 0: no answer is of this very moment. */
 static uint32_t
 round_up(uint32_t value, uint32_t step)
 {
-	return value > UINT32_MAX - step ? UINT32_MAX : (value + step - 1) / step * step;
+	if (value > UINT32_MAX - step)
+		return UINT32_MAX;
+	return value == 0 ? step : (value + step - 1) / step * step;
 }
 
 void
