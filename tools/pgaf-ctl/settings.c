@@ -172,7 +172,7 @@ settings_print_json(const PGresult *settings, const struct view *view)
 int
 show_settings(struct ctl *ctl)
 {
-	struct view view;
+	struct view view = {0};
 	int code = session_open(ctl);
 	PGresult *settings = code == EXIT_DONE ? formation_settings(ctl, &code) : NULL;
 
