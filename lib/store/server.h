@@ -28,7 +28,7 @@ struct server_options {
 	const char *server_cert; /* with server_key; without both a self-signed pair is made */
 	const char *server_key;
 	const char *join_secret;      /* already read; before join_secret_file */
-	const char *join_secret_file; /* default: one is made in the state directory */
+	const char *join_secret; /* default: kept in the state directory, made when there is none */
 	const char *const *client_networks; /* samenet, all, CIDR */
 	size_t      client_network_count;   /* 0 = samenet */
 	pgaf_log_fn log; /* may be NULL */
@@ -61,6 +61,6 @@ const char *server_join_secret(const struct server *server);
 const char *server_operator_password(const struct server *server);
 const char *server_reader_password(const struct server *server);
 bool server_made_join_secret(const struct server *server); /* in this run: log the path */
-const char *server_join_secret_path(const struct server *server);
+const char *server_join_secret_path(const struct server *server); /* "" when it was given */
 
 #endif

@@ -232,7 +232,6 @@ START_TEST(bad_options_are_told)
 		{ .server_cert = "/etc/cert.pem" },
 		{ .auth = "cert" },
 		{ .client_networks = networks, .client_network_count = 1 },
-		{ .join_secret_file = "/nonexistent/secret" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
