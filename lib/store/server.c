@@ -717,7 +717,6 @@ fill(struct server *server, const struct server_options *options, struct pgaf_er
 	fill_text(server->hostname, sizeof(server->hostname), options->hostname, "localhost");
 	fill_text(server->auth, sizeof(server->auth), options->auth, "scram-sha-256");
 	fill_text(server->join_secret, sizeof(server->join_secret), options->join_secret, "");
-	fill_text(server->join_secret, sizeof(server->join_secret), options->join_secret, "");
 	snprintf(server->port, sizeof(server->port), "%u", options->port);
 	text_addf(&uri, "host='%s' port=%s dbname=pgaf user=%s", server->state_dir, server->port,
 	          server->user);

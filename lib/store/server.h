@@ -27,7 +27,6 @@ struct server_options {
 	const char *ssl_ca_file;
 	const char *server_cert; /* with server_key; without both a self-signed pair is made */
 	const char *server_key;
-	const char *join_secret;      /* already read; before join_secret_file */
 	const char *join_secret; /* default: kept in the state directory, made when there is none */
 	const char *const *client_networks; /* samenet, all, CIDR */
 	size_t      client_network_count;   /* 0 = samenet */
