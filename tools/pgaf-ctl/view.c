@@ -311,8 +311,9 @@ view_remark(const struct view *view, const struct view_node *node, struct text *
 	bool unheard = evidence == EVIDENCE_SILENT || evidence == EVIDENCE_CONTRADICTED;
 	if (unheard && witness == WITNESS_OK) {
 		const struct view_node *other = view_node_id(view, node->group_id, who);
-		text_addf(to, "unreachable from the monitor, alive for %s",
-		          other ? other->name : "another node");
+		text_addf(to, "unreachable from the monitor, alive for node %u", who);
+		if (other)
+			text_addf(to, " (%s)", other->name);
 	} else if (evidence == EVIDENCE_CONTRADICTED) {
 		text_add(to, "refused to the monitor, vouched for by its keeper");
 	} else if (evidence == EVIDENCE_OK && node->seen->session == SESSION_GONE) {
