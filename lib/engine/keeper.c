@@ -203,6 +203,10 @@ see_members(struct keeper *keeper, const struct observation *seen)
 		keeper->stuck_since = 0;
 	else if (keeper->stuck_since == 0)
 		keeper->stuck_since = keeper->now;
+	/* One waiter seen once is a commit under way: look again soon. */
+	if (keeper->stuck_since != 0 && keeper->look_due > keeper->now + LOOK_WAITERS)
+		keeper->look_due = keeper->now + LOOK_WAITERS;
+	keeper->seen_at = keeper->now;
 }
 
 /* Another set is in force than the one that was proved (8c). */

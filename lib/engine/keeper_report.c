@@ -29,7 +29,7 @@ report_peers(const struct keeper *keeper, struct report *report)
 		report->peers[i] = keeper->peers[i];
 		if (keeper->peers[i].reached)
 			report->peers[i].age_ms =
-			        (uint32_t)((keeper->now - keeper->peer_at[i]) / PGAF_MSEC(1));
+				(uint32_t)((keeper->now - keeper->peer_at[i]) / PGAF_MSEC(1));
 	}
 }
 
@@ -38,10 +38,10 @@ is_open(const struct keeper *keeper)
 {
 	const struct keeper_view *view = &keeper->view;
 	enum pgaf_state goal = view->orders.goal.state;
-	bool ending = keeper->busy && (keeper->order.step == STEP_STOP ||
-	                               keeper->order.step == STEP_STOP_IMMEDIATE ||
-	                               keeper->order.step == STEP_HAND_OVER ||
-	                               keeper->order.step == STEP_FENCE);
+	bool ending =
+		keeper->busy &&
+		(keeper->order.step == STEP_STOP || keeper->order.step == STEP_STOP_IMMEDIATE ||
+	         keeper->order.step == STEP_HAND_OVER || keeper->order.step == STEP_FENCE);
 
 	return view->seen.pg == PG_PRIMARY && view->note.role == NOTE_PRIMARY &&
 	       view->orders_known && view->leaving != K_LEAVES && !ending &&
@@ -88,8 +88,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->history_proved = view->history == K_HISTORY_PROVED;
 	report->caught_up = is_caught_up(keeper);
 	report->needs_clone = view->history == K_HISTORY_DIVERGED ||
-	                      view->history == K_HISTORY_CLONE ||
-	                      view->note.role == NOTE_CLONING;
+	                      view->history == K_HISTORY_CLONE || view->note.role == NOTE_CLONING;
 	report->replay_lag_ms = seen->replay_lag_ms;
 	report->disk_ms = seen->disk_ms;
 	report->drifted = keeper->drifted;
@@ -100,7 +99,8 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->promoted_epoch = view->note.role == NOTE_PRIMARY ? view->note.promotion : 0;
 	report->promoted_timeline = report->promoted_epoch != 0 ? view->note.timeline : 0;
 	if (keeper->stuck_since != 0)
-		report->waiters_ms = (uint32_t)((keeper->now - keeper->stuck_since) / PGAF_MSEC(1));
+		report->waiters_ms =
+			(uint32_t)((keeper->seen_at - keeper->stuck_since) / PGAF_MSEC(1));
 	if (seen->pg == PG_PRIMARY) {
 		report->member_count = seen->member_count;
 		memcpy(report->members, seen->members, sizeof(report->members));
@@ -143,13 +143,12 @@ report_differs(const struct report *a, const struct report *b)
 	       DIFFERS(pg) || DIFFERS(system_identifier) || DIFFERS(timeline) ||
 	       DIFFERS(disk_timeline) || DIFFERS(lsn_complete) || DIFFERS(vetoes) ||
 	       DIFFERS(leaving) || DIFFERS(has_data) || DIFFERS(crashed_inside) ||
-	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(drifted) ||
-	       DIFFERS(needs_clone) || DIFFERS(streaming_admission) || DIFFERS(streaming) ||
-	       DIFFERS(history_proved) || DIFFERS(caught_up) || DIFFERS(detached_epoch) ||
-	       DIFFERS(declined_version) || DIFFERS(in_force_version) ||
-	       DIFFERS(in_force_timeline) || DIFFERS(renounced_epoch) ||
-	       DIFFERS(promoted_epoch) || DIFFERS(stopped_epoch) || DIFFERS(stopped_clean) ||
-	       (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
+	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(drifted) || DIFFERS(needs_clone) ||
+	       DIFFERS(streaming_admission) || DIFFERS(streaming) || DIFFERS(history_proved) ||
+	       DIFFERS(caught_up) || DIFFERS(detached_epoch) || DIFFERS(declined_version) ||
+	       DIFFERS(in_force_version) || DIFFERS(in_force_timeline) ||
+	       DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) || DIFFERS(stopped_epoch) ||
+	       DIFFERS(stopped_clean) || (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
 	       (a->disk_ms == UINT32_MAX) != (b->disk_ms == UINT32_MAX) || peers_differ(a, b) ||
 	       members_differ(a, b);
 #undef DIFFERS
