@@ -275,6 +275,8 @@ read_file(const struct options *options, bool named, struct pgaf_error *error)
 	return 0;
 }
 
+/* argc and argv belong together, as do specs and count. */
+/* NOLINTBEGIN(readability-function-size) */
 int
 options_load(const struct option_spec *specs, size_t count, const char *file_option, int argc,
              char **argv, void *into, struct pgaf_error *error)
@@ -299,3 +301,4 @@ options_load(const struct option_spec *specs, size_t count, const char *file_opt
 		result = read_environment(&options, &line.file_named, error);
 	return result < 0 ? result : read_arguments(&line);
 }
+/* NOLINTEND(readability-function-size) */

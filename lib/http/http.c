@@ -119,7 +119,9 @@ answer(struct http *http, struct MHD_Connection *connection, struct http_request
 	return send_answer(connection, &reply);
 }
 
-/* Called once with the headers and once more when the request is complete. */
+/* Called once with the headers and once more when the request is complete; the signature is
+ * libmicrohttpd's. */
+/* NOLINTBEGIN(readability-function-size) */
 static enum MHD_Result
 requested(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
           const char *version, const char *upload, size_t *upload_size, void **state)
@@ -139,6 +141,7 @@ requested(void *ctx, struct MHD_Connection *connection, const char *url, const c
 		return MHD_NO;
 	return answer(ctx, connection, &(struct http_request){.method = method, .path = url});
 }
+/* NOLINTEND(readability-function-size) */
 
 /* ---- in the loop -------------------------------------------------------------------------- */
 
