@@ -226,7 +226,9 @@ conf_read(const char *content, struct conf *conf)
 		conf->sync_names[0] = '\0';
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		conf->limits[i] = lookup_number(content, control_limit_name((enum control_limit)i));
+	/* Always written, so it does not tell a floor of ours from the primary's. */
 	conf->senders = conf->limits[LIMIT_WAL_SENDERS];
+	conf->limits[LIMIT_WAL_SENDERS] = 0;
 	conf->slots = lookup_number(content, "max_replication_slots");
 }
 

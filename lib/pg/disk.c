@@ -102,7 +102,8 @@ disk_is_empty(const char *path)
 	if (directory == NULL)
 		return errno == ENOENT;
 	while (empty && (entry = readdir(directory)) != NULL)
-		empty = is_dots(entry->d_name) || strcmp(entry->d_name, "lost+found") == 0;
+		empty = is_dots(entry->d_name) || strcmp(entry->d_name, "lost+found") == 0 ||
+		        strncmp(entry->d_name, DISK_STAGE, strlen(DISK_STAGE)) == 0;
 	closedir(directory);
 	return empty;
 }

@@ -19,7 +19,10 @@ char *disk_read(const char *path, size_t most, struct pgaf_error *error);
 int disk_sync_parent(const char *path, struct pgaf_error *error);
 int disk_make_directory(const char *path, struct pgaf_error *error);
 
-/* Nothing in it, or only what a new volume has; a missing one is empty too. */
+/* How a directory begins in which a cluster is made, when that is inside the data directory. */
+#define DISK_STAGE "pgaf-stage-"
+
+/* Nothing in it, or only what a new volume has or a broken-off stage; a missing one is too. */
 bool disk_is_empty(const char *path);
 bool disk_exists(const char *path);
 

@@ -147,6 +147,29 @@ clone_cleared(struct instance *in)
 	task_resolve(in, clone_copy);
 }
 
+/* What was never a node of this group is not ours to replace. True when the step is over. */
+static bool
+clone_refused(struct instance *in)
+{
+	struct control control;
+	uint64_t wanted = in->task.order.system_identifier;
+	char mark[INSTANCE_PATH_MAX];
+
+	instance_state_path(in, REPLACING_FILE, mark, sizeof(mark));
+	if (disk_exists(mark))
+		return false;
+	if (!instance_has_data(in) && !disk_is_empty(in->pgdata)) {
+		task_end(in, STEP_REFUSED, "%s is not empty and holds no cluster", in->pgdata);
+		return true;
+	}
+	if (wanted == 0 || control_read(in->pgdata, &control, NULL) < 0 ||
+	    control.system_identifier == wanted)
+		return false;
+	task_end(in, STEP_REFUSED, "%s holds another cluster (system identifier %llu)", in->pgdata,
+	         (unsigned long long)control.system_identifier);
+	return true;
+}
+
 void
 clone_start(struct instance *in)
 {
@@ -155,6 +178,8 @@ clone_start(struct instance *in)
 		         "Postgres runs; it must be stopped before it is replaced");
 		return;
 	}
+	if (clone_refused(in))
+		return;
 	instance_choose_bindir(in);
 	swap_stage(in, "clone");
 	task_job(in, clear_work, make_stage_job(in), clone_cleared);

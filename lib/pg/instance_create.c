@@ -66,8 +66,7 @@ create_initdb(struct instance *in)
 	if (instance_has_data(in) && !disk_exists(mark)) {
 		free(job);
 		task_done(in);
-	} else if (!disk_exists(mark) && !disk_exists(in->task.stage) &&
-	           !disk_is_empty(in->pgdata)) {
+	} else if (!disk_exists(mark) && !disk_is_empty(in->pgdata)) {
 		free(job);
 		task_end(in, STEP_REFUSED, "%s is not empty and holds no cluster", in->pgdata);
 	} else {

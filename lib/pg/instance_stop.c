@@ -228,7 +228,11 @@ hand_over_cut(struct instance *in, const PGresult *rows)
 	in->task.lsn = (pgaf_lsn)task_age(in); /* of the second checkpoint */
 	text_add(&text, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
 	                " WHERE pid <> pg_backend_pid() AND (backend_type = 'client backend'");
-	if (target != 0)
+	if (target == 0)
+		text_add(&text, " OR backend_type = 'walsender' AND pid IN (SELECT pid FROM"
+		                " pg_stat_replication WHERE application_name !~"
+		                " '^pgaf_[0-9]+_[0-9]+$')");
+	else
 		text_addf(&text,
 		          " OR backend_type = 'walsender' AND pid IN (SELECT pid FROM"
 		          " pg_stat_replication WHERE application_name !~ '^pgaf_%u_[0-9]+$')",

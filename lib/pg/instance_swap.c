@@ -54,7 +54,7 @@ swap_stage(struct instance *in, const char *name)
 
 	text_copy(parent, sizeof(parent), in->pgdata);
 	if (must_stay(in->pgdata))
-		text_addf(&stage, "%s/pgaf-%s", in->pgdata, name);
+		text_addf(&stage, "%s/" DISK_STAGE "%s", in->pgdata, name);
 	else if (same_volume(in->state_dir, dirname(parent)))
 		text_addf(&stage, "%s/%s", in->state_dir, name);
 	else

@@ -217,7 +217,9 @@ senders_seen(struct instance *in, const PGresult *rows)
 	uint32_t left = senders_left(in, PQgetvalue(rows, 0, 0));
 
 	text_to_u64(PQgetvalue(rows, 0, 1), &beyond);
-	if (left == 0 && beyond >= in->task.order.goal.set.required)
+	/* More than there are: nothing is acknowledged, and nobody can be beyond X. */
+	bool hopeless = in->task.order.goal.set.required > in->task.order.goal.set.count;
+	if (left == 0 && (hopeless || beyond >= in->task.order.goal.set.required))
 		settled(in);
 	else
 		task_after(in, SENDERS_EVERY, senders_look);

@@ -142,6 +142,11 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 	struct control control = {0};
 	struct observe_liar liar;
 
+	if (in->postmaster == 0 && rows != NULL) {
+		/* Its last words: it has ended since. */
+		deliver_silence(in, CONN_CLOSED);
+		return;
+	}
 	if (error != NULL && PQresultStatus(rows) != PGRES_TUPLES_OK) {
 		if (rows == NULL)
 			return; /* the session is lost: that callback follows */

@@ -112,7 +112,10 @@ pair_create(void)
 {
 	uint32_t port = 24000 + (uint32_t)(getpid() % 200) * 2;
 
-	text_copy(pair_directory, sizeof(pair_directory), "/tmp/pgaf-pair-XXXXXX");
+	const char *root = getenv("PAIR_ROOT");
+	struct text directory = TEXT(pair_directory);
+
+	text_addf(&directory, "%s/pgaf-pair-XXXXXX", root == NULL ? "/tmp" : root);
 	ck_assert_ptr_nonnull(mkdtemp(pair_directory));
 	pair_loop = loop_new(NULL);
 	ck_assert_ptr_nonnull(pair_loop);
