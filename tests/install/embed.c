@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * A program that knows pgaf only as installed: it compiles as C17 and as C++17, and has functions
- * of its own under names that the library uses inside.
+ * of its own under names that the library uses inside. PGAF_HEADERS names a file that includes
+ * every installed header.
  */
-#include <pgaf/pgaf.h>
+#include PGAF_HEADERS
 
 #include <stdio.h>
 #include <string.h>

@@ -32,10 +32,14 @@ compile()
 	local compiler=$1 standard=$2 file=$3 out=$4
 	shift 4
 	# shellcheck disable=SC2046,SC2086 # flags are words
-	$compiler -std=$standard $warnings $(pkg-config --cflags pgaf) "$file" -o "$out" \
+	$compiler -std=$standard $warnings -DPGAF_HEADERS='"headers.h"' $(pkg-config --cflags pgaf) "$file" -o "$out" \
 		$(pkg-config "$@" pgaf)
 }
 
+for header in moved/include/pgaf/*.h; do
+	[ -f "$header" ] || fail "no headers were installed"
+	echo "#include <pgaf/${header##*/}>"
+done >headers.h
 cp "$source/tests/install/embed.c" embed.c
 cp embed.c embed.cpp
 sources=("gcc c17 embed.c" "clang c17 embed.c" "g++ c++17 embed.cpp" "clang++ c++17 embed.cpp")
