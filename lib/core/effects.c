@@ -536,6 +536,16 @@ describe(const struct change *change)
 	text_add(&text, change->rule->doc);
 }
 
+/* Whose data the group's is: known from the first decision after its primary has any. */
+static void
+remember_identifier(const struct snapshot *snap, struct group *group)
+{
+	const struct node *primary = snapshot_node(snap, group->primary);
+
+	if (group->system_identifier == 0 && primary != NULL && primary->report.has_data)
+		group->system_identifier = primary->report.system_identifier;
+}
+
 void
 effect_apply(const struct snapshot *snap, const struct roles *roles, const struct rule *rule,
              struct decision *decision)
@@ -556,5 +566,6 @@ effect_apply(const struct snapshot *snap, const struct roles *roles, const struc
 	decision->group = snap->group;
 	decision->group.epoch++;
 	effect_dispatch(&change);
+	remember_identifier(snap, &decision->group);
 	describe(&change);
 }
