@@ -28,7 +28,7 @@ struct settings {
 	uint32_t group;
 	char     region[PGAF_NAME_MAX];
 	uint32_t candidate_priority;
-	bool     replication_quorum;
+	char     replication_quorum[8];
 	char     bootstrap[8];
 	char     dbname[PGAF_NAME_MAX];
 	char     username[PGAF_NAME_MAX];
@@ -74,8 +74,9 @@ static const struct option_spec specs[] = {
 	{.name = "candidate-priority", .type = OPTION_NUMBER, AT(candidate_priority),
 	 .initial = "50", .least = 0, .most = 100, .argument = "N",
 	 .doc = "from 0, never promoted, to 100; counts when the node registers"},
-	{.name = "replication-quorum", .type = OPTION_BOOL, AT(replication_quorum),
-	 .initial = "true", .doc = "commits may wait for this node; counts when it registers"},
+	{.name = "replication-quorum", .type = OPTION_CHOICE, TEXT_AT(replication_quorum),
+	 .initial = "true", .choices = "true|false",
+	 .doc = "commits may wait for this node; counts when it registers"},
 	{.name = "region", .type = OPTION_TEXT, TEXT_AT(region), .argument = "REGION",
 	 .doc = "where the node is"},
 	{.name = "bootstrap", .type = OPTION_CHOICE, TEXT_AT(bootstrap), .initial = "auto",
@@ -210,7 +211,7 @@ make_options(const struct settings *s, struct keeper_lists *lists)
 		.group_id             = s->group,
 		.region               = lists_given(s->region),
 		.candidate_priority   = s->candidate_priority,
-		.replication_quorum   = s->replication_quorum,
+		.replication_quorum   = strcmp(s->replication_quorum, "true") == 0,
 		.no_bootstrap         = strcmp(s->bootstrap, "never") == 0,
 		.dbname               = lists_given(s->dbname),
 		.username             = lists_given(s->username),

@@ -158,12 +158,32 @@ keeper_make_instance(struct pgaf_keeper *keeper, const struct pgaf_keeper_option
 	return keeper->instance ? 0 : (error->code != 0 ? error->code : PGAF_ENOMEM);
 }
 
+static bool
+keeper_is_uri(const char *uri)
+{
+	return strncmp(uri, "postgres://", 11) == 0 || strncmp(uri, "postgresql://", 13) == 0;
+}
+
+/* What may hold a password is not repeated. */
+static int
+keeper_no_uri(const char *text, struct pgaf_error *error)
+{
+	bool secret = strstr(text, "password") || strchr(text, '@');
+
+	return error_set(error, PGAF_ECONFIG,
+	                 "monitor: %s%s%s is no URI like postgres://pgaf_keeper@HOST:PORT/pgaf",
+	                 secret ? "" : "\"", secret ? "this" : text, secret ? "" : "\"");
+}
+
 static int
 keeper_make_link(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
                  struct pgaf_error *error)
 {
 	if (options->monitor_count == 0)
 		return error_set(error, PGAF_ECONFIG, "no monitor is given");
+	for (size_t i = 0; i < options->monitor_count; i++)
+		if (!keeper_is_uri(options->monitors[i]))
+			return keeper_no_uri(options->monitors[i], error);
 	keeper->link = postgres_link_new(keeper->loop,
 	                                 &(struct postgres_link_options){
 						 .uris        = options->monitors,
@@ -175,7 +195,7 @@ keeper_make_link(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *o
 	                                 &keeper_start_callbacks, keeper, error);
 	if (keeper->link)
 		return 0;
-	return error->code != 0 ? error_prefix(error, "monitor") : PGAF_ENOMEM;
+	return error->code != 0 ? error->code : PGAF_ENOMEM;
 }
 
 static int
