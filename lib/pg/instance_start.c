@@ -110,34 +110,48 @@ raise_limits(struct instance *in)
 	return true;
 }
 
-/* The last line of the log that says why. */
+/* The last line of the log that says why; for sockets, the one before it does. */
+static void
+read_reason(FILE *file, char *reason, size_t room, char *socket, size_t socket_room)
+{
+	char line[400];
+
+	while (fgets(line, sizeof(line), file) != NULL) {
+		const char *fatal = strstr(line, "FATAL:  ");
+		const char *bind = strstr(line, "could not bind");
+
+		line[strcspn(line, "\n")] = '\0';
+		fatal = fatal == NULL ? strstr(line, "PANIC:  ") : fatal;
+		if (bind != NULL)
+			text_copy(socket, socket_room, bind);
+		if (fatal != NULL)
+			text_copy(reason, room, fatal + 8);
+	}
+}
+
 static void
 start_failed(struct instance *in)
 {
 	char path[INSTANCE_PATH_MAX];
-	char line[400];
 	char reason[240] = "";
+	char socket[160] = "";
 	FILE *file = NULL;
 
 	instance_state_path(in, "postgres.log", path, sizeof(path));
 	file = fopen(path, "re");
 	if (file != NULL && fseek(file, -4096, SEEK_END) != 0)
 		rewind(file);
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		const char *fatal = strstr(line, "FATAL:  ");
-
-		fatal = fatal == NULL ? strstr(line, "PANIC:  ") : fatal;
-		if (fatal == NULL)
-			continue;
-		text_copy(reason, sizeof(reason), fatal + 8);
-		reason[strcspn(reason, "\n")] = '\0';
-	}
+	if (file != NULL)
+		read_reason(file, reason, sizeof(reason), socket, sizeof(socket));
 	if (file != NULL)
 		fclose(file);
 	if (strstr(reason, "insufficient parameter settings") != NULL && raise_limits(in))
 		return;
-	task_end(in, STEP_FAILED, "Postgres does not start: %s",
-	         reason[0] != '\0' ? reason : "see postgres.log in the state directory");
+	if (strstr(reason, "could not create any") != NULL && socket[0] != '\0')
+		task_end(in, STEP_FAILED, "Postgres does not start: port %s: %s", in->port, socket);
+	else
+		task_end(in, STEP_FAILED, "Postgres does not start: %s",
+		         reason[0] != '\0' ? reason : "see postgres.log in the state directory");
 }
 
 static void

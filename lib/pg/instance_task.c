@@ -390,11 +390,22 @@ task_close_session(struct instance *in)
 
 /* ---- programs --------------------------------------------------------------------- */
 
+/* The end of the last line that is an error; programs tidy up, and say so, after it. */
+static size_t
+error_end(const char *output)
+{
+	const char *last = NULL;
+
+	for (const char *at = output; (at = strstr(at, "error: ")) != NULL; at++)
+		last = at;
+	return last != NULL ? (size_t)(last - output) + strcspn(last, "\r\n") : strlen(output);
+}
+
 const char *
 task_last_line(const char *output, char *to, size_t room)
 {
 	struct text line = {0};
-	size_t end = strlen(output);
+	size_t end = error_end(output);
 
 	text_init(&line, to, room);
 	while (end > 0 && strchr(" \t\r\n", output[end - 1]) != NULL)
