@@ -32,8 +32,8 @@ compile()
 	local compiler=$1 standard=$2 file=$3 out=$4
 	shift 4
 	# shellcheck disable=SC2046,SC2086 # flags are words
-	$compiler -std=$standard $warnings -DPGAF_HEADERS='"headers.h"' $(pkg-config --cflags pgaf) "$file" -o "$out" \
-		$(pkg-config "$@" pgaf)
+	$compiler -std=$standard $warnings -DPGAF_HEADERS='"headers.h"' \
+		$(pkg-config --cflags pgaf) "$file" -o "$out" $(pkg-config "$@" pgaf)
 }
 
 for header in moved/include/pgaf/*.h; do
