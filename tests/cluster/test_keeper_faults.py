@@ -7,14 +7,7 @@ import time
 import psycopg2
 
 from harness import proc
-
-
-def finish(cluster, figures, event, outages, **notes):
-    for writer in cluster.writers:
-        writer.stop()
-    acked, lost = cluster.check_lost()
-    figures(event, outage_ms=outages, acked=acked, lost=len(lost), **notes)
-    assert not lost
+from harness.judge import finish
 
 
 def two_that_acknowledge(writer, old, new):

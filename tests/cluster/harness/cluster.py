@@ -108,6 +108,7 @@ class Cluster:
         self.monitor = None
         self.nodes = []
         self.writers = []
+        self.writer_number = 0
         self.haproxy = None
         self.closed = False
         self.secret_file = os.path.join(directory, "join-secret")
@@ -176,7 +177,8 @@ class Cluster:
         return self._start_writer(name, targets, self.client_host, deadline, settings)
 
     def _start_writer(self, name, targets, host, deadline, settings):
-        writer = writes.Writer(f"{name}{len(self.writers) + 1}", targets, self.directory,
+        self.writer_number += 1
+        writer = writes.Writer(f"{name}{self.writer_number}", targets, self.directory,
                                host.wrap() if host else (), **settings)
         self.writers.append(writer)
         return writer.start(deadline)

@@ -29,7 +29,8 @@ class Shared:
 
     def _make(self):
         self.made += 1
-        directory = proc.make_directory(os.path.join(self.directory, f"cluster{self.made}"))
+        name = f"{'hosts' if self.with_hosts else 'local'}{self.made}"
+        directory = proc.make_directory(os.path.join(self.directory, name))
         self.net = Net(directory) if self.with_hosts else None
         self.cluster = Cluster(directory, self.net)
         print(f"cluster ready after {self.cluster.start(self.nodes):.1f} s, in {directory}")

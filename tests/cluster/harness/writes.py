@@ -25,6 +25,7 @@ class Writer:
         global _next_range
         self.name = name
         self.outcomes = os.path.join(directory, f"{name}.outcomes")
+        assert not os.path.exists(self.outcomes), f"{self.outcomes} is of another writer"
         config = {"targets": [{"name": n, "conninfo": c} for n, c in targets],
                   "statement": STATEMENT, "log": self.outcomes,
                   "first_id": _next_range * 1_000_000_000, **settings}
