@@ -98,10 +98,42 @@ check_holds_all(struct sim *sim, pgaf_node_id node, const char *check, const cha
 	}
 }
 
+/*
+ * One node is chosen without asking others: each version that the primary may
+ * be running must need just this node's word (k members, s required, k - s + 1
+ * heard), unless the primary stopped cleanly and this node holds its last record,
+ * or it was itself the primary.
+ */
+void
+check_decision(struct sim *sim, const struct decision *decision)
+{
+	const struct group *before = &sim->store.truth.group;
+	const struct group *after  = &decision->group;
+	const struct node  *chosen = snapshot_node(&sim->store.truth, after->promotion.node);
+	const struct node  *former = snapshot_node(&sim->store.truth, before->primary);
+
+	if (!chosen || after->promotion.epoch == before->promotion.epoch || chosen == former)
+		return;
+	if (former && former->report.stopped_clean && former->report.stopped_epoch != 0 &&
+	    former->report.stopped_epoch == former->goal.epoch &&
+	    chosen->report.lsn >= former->report.stopped_lsn)
+		return;
+	for (uint32_t i = 0; i < before->possible_count; i++) {
+		const struct sync_set *set = &before->possible[i];
+
+		if (!sync_set_is_async(set) && set->count - set->required + 1 <= 1 &&
+		    sync_set_has(set, chosen->id, chosen->admission))
+			continue;
+		violation(sim, "SAFE-PROMOTE",
+		          "%s is chosen by rule %u, but version %u of the set does not allow it",
+		          host_name(chosen->id), decision->rule, set->version);
+	}
+}
+
 void
 check_promotion(struct sim *sim, pgaf_node_id node)
 {
-	check_holds_all(sim, node, "SAFE-PROMOTE", "is promoted");
+	check_holds_all(sim, node, "DUR", "is promoted");
 }
 
 void

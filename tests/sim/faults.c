@@ -7,6 +7,8 @@
 
 #include "sim.h"
 
+#define STORE_HANGS_MOST PGAF_SECONDS(3)
+
 #define FAULT_TEXT(name, text) text,
 static const char *const texts[SIM_FAULT_COUNT] = { FAULTS(FAULT_TEXT) };
 #undef FAULT_TEXT
@@ -117,6 +119,7 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
 	case SIM_FAULT_DISK:
+	case SIM_FAULT_STORE_DISK:
 	case SIM_FAULT_SWITCHOVER:
 	case SIM_FAULT_FAILOVER:
 	case SIM_FAULT_COUNT: break;
@@ -153,6 +156,7 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 		sim->pg[host].postmaster_frozen = sim->pg[host].postmaster;
 		break;
 	case SIM_FAULT_DISK: sim->pg[host].disk_until = sim->now + length; break;
+	case SIM_FAULT_STORE_DISK: sim->store.disk_until = sim->now + length; break;
 	case SIM_FAULT_TERMINATE: keep_terminate(sim, host); break;
 	case SIM_FAULT_CUT_MONITOR: host_cut(sim, host, true, false, 3); break;
 	case SIM_FAULT_CUT_MONITOR_ONE_WAY: host_cut(sim, host, true, false, way); break;
@@ -177,7 +181,8 @@ static bool
 is_of_monitor(enum fault fault)
 {
 	return fault == SIM_FAULT_MONITOR || fault == SIM_FAULT_FREEZE_MONITOR ||
-	       fault == SIM_FAULT_STORE || fault == SIM_FAULT_MONITOR_HOST;
+	       fault == SIM_FAULT_STORE || fault == SIM_FAULT_STORE_DISK ||
+	       fault == SIM_FAULT_MONITOR_HOST;
 }
 
 void
@@ -187,6 +192,9 @@ fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 
 	if (is_of_monitor(fault))
 		host = 0;
+	/* What was decided while it hung is written then: not for long after the last fault. */
+	if (fault == SIM_FAULT_STORE_DISK && length > STORE_HANGS_MOST)
+		length = STORE_HANGS_MOST;
 	TRACE(sim, "fault", "%s (%s) for %lld ms", texts[fault], host_name(host),
 	      (long long)(length / PGAF_MSEC(1)));
 	sim->counts.by_kind[fault]++;
@@ -281,6 +289,9 @@ faults_end(struct sim *sim)
 	TRACE(sim, "fault", "all faults are over");
 	sim->quiet    = true;
 	sim->net.loss = 0;
+	sim->store.disk_until = 0;
+	if (sim->brk == BREAK_FLAP)
+		sim_after(sim, NULL, PGAF_SECONDS(17), store_flap);
 	for (uint32_t host = 0; host <= sim->nodes; host++) {
 		sim->host_up[host]       = true;
 		sim->pg[host].disk_until = 0;

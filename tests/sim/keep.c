@@ -58,6 +58,8 @@ keep_observed(struct sim *sim, struct event *event)
 	keep->observing = false;
 	pg_observe(sim, event->a, &seen);
 	seen.exits = seen.exits > keep->exits_before ? seen.exits - keep->exits_before : 0;
+	if (seen.waiters > 0)
+		TRACE(sim, host_name(event->a), "keeper > sees %u commits wait", seen.waiters);
 	keeper_on_observation(keep->engine, keep_now(sim, event->a), &seen);
 	keep_run(sim, event->a);
 }

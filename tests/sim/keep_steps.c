@@ -339,10 +339,12 @@ step_promote(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		                 "");
 	}
 	if (pg->status != PG_STANDBY)
-		return step_ends(run, STEP_REFUSED, "it is not a standby that answers");
+		return step_ends(run, STEP_FAILED, "it is not a standby that answers");
 	switch (run->stage++) {
 	case 0:
-		if (!pg->local_wal_read || pg->flush < goal->min_lsn)
+		if (!pg->local_wal_read)
+			return step_ends(run, STEP_FAILED, "its end of WAL is not known yet");
+		if (pg->flush < goal->min_lsn)
 			return step_ends(run, STEP_REFUSED, "it does not hold enough");
 		pg_set_names(sim, node, &goal->set);
 		pg_reload(sim, node);

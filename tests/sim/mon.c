@@ -52,12 +52,16 @@ mon_loaded(struct sim *sim, struct event *event)
 {
 	struct simstore *store = &sim->store;
 	pgaf_time        age   = sim->now - store->born;
+	struct snapshot  snap;
 
 	(void)event;
 	if (!sim->mon.store_open || !store->proc.alive)
 		return;
-	monitor_on_group(sim->mon.engine, mon_now(sim), &store->truth,
-	                 age < store->truth.group.settings.bootstrap_grace ? age : -1);
+	snap = store->truth;
+	if (sim->brk == BREAK_NARROW)
+		store_forget_async(&snap.group);
+	monitor_on_group(sim->mon.engine, mon_now(sim), &snap,
+	                 age < snap.group.settings.bootstrap_grace ? age : -1);
 	mon_run(sim);
 }
 

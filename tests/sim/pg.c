@@ -118,7 +118,7 @@ pg_start(struct sim *sim, pgaf_node_id node)
 	pg->postmaster     = true;
 	pg->start_number   = ++sim->next_id;
 	pg->shown          = pg->file;
-	pg->flag           = pg->file.required > 0;
+	pg->flag           = pg->file.required > 0 && sim->brk != BREAK_FORCE;
 	pg->reload_serial  = ++sim->next_id;
 	pg->shown_serial   = pg->reload_serial;
 	pg->released       = 0;

@@ -370,6 +370,7 @@ struct simstore {
 	struct snapshot durable;
 	bool            dirty;
 	pgaf_time       born;
+	pgaf_time       disk_until; /* nothing is flushed before */
 	bool            session_open[SIM_HOSTS]; /* the keepers', as the store sees them */
 	pgaf_time       session_lost_at[SIM_HOSTS]; /* when they were last heard */
 	bool            reported[SIM_HOSTS];     /* news the monitor has not read */
@@ -388,6 +389,10 @@ int store_commit(struct sim *sim, const struct decision *decision);
 void store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to);
 struct node *store_node(struct snapshot *snap, pgaf_node_id node);
 pgaf_time store_flush_time(struct sim *sim);
+/* The snapshot without asynchronous versions, if another is there. */
+void store_forget_async(struct group *group);
+/* For BREAK_FLAP: each few seconds, for ever. */
+void store_flap(struct sim *sim, struct event *event);
 
 /* ---- the monitor (mon.c) ------------------------------------------------------ */
 
@@ -444,6 +449,7 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 	X(MONITOR, "the monitor is killed")                                                     \
 	X(FREEZE_MONITOR, "the monitor is stopped")                                             \
 	X(STORE, "the store crashes")                                                           \
+	X(STORE_DISK, "the store's disk hangs")                                                 \
 	X(MONITOR_HOST, "the monitor's host loses power")                                       \
 	X(SWITCHOVER, "an operator asks for a switchover")                                      \
 	X(FAILOVER, "an operator asks for a failover")
@@ -474,6 +480,8 @@ const char *fault_text(enum fault fault);
 /* ---- checks (checks.c) ---------------------------------------------------------------- */
 
 void check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted);
+/* Whether what the store knows allows this promotion, worked out apart from the core. */
+void check_decision(struct sim *sim, const struct decision *decision);
 void check_promotion(struct sim *sim, pgaf_node_id node);
 void check_opened(struct sim *sim, pgaf_node_id node);
 void check_branch(struct sim *sim, uint32_t branch);
@@ -487,10 +495,10 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 #define BREAKS(X)                                                                               \
 	X(NONE, "none", "", "nothing")                                                          \
 	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                   \
-	X(CLAIM, "claim", "TIMELINE", "every claim is granted")                                 \
-	X(RELAX, "relax", "DUR", "the set is relaxed on the primary without permission")        \
-	X(NARROW, "narrow", "SAFE-PROMOTE", "the store forgets async versions before the proof") \
-	X(HISTORY, "history", "DUR", "a node follows under its listed name without a proof")    \
+	X(CLAIM, "claim", "ONE", "every claim is granted")                                      \
+	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")        \
+	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")      \
+	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")          \
 	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")             \
 	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                     \
 	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                   \

@@ -95,7 +95,6 @@ pgaf_time
 step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
 	static const struct sync_set fence = { .required = 1 };
-	static const struct sync_set none  = { 0 };
 	struct pg                   *pg    = &sim->pg[node];
 	const struct sync_set       *set   = &run->order.goal.set;
 
@@ -106,9 +105,7 @@ step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (run->stage == APPLY_BEGIN) {
 		run->result.timeline     = pg_timeline(sim, pg);
 		run->result.server_start = pg->start_number;
-		if (sim->brk == BREAK_RELAX)
-			set = &none;
-		if (set->required > 0 && run->order.from_async) {
+		if (set->required > 0 && run->order.from_async && sim->brk != BREAK_FORCE) {
 			run->stage = APPLY_FENCE_SHOWN;
 			return write_names(sim, node, run, &fence);
 		}
@@ -140,7 +137,7 @@ step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	case APPLY_BARRIER:
 		if (sim->now > run->limit)
 			end_stragglers(sim, node, run);
-		if (sim->brk != BREAK_RELAX &&
+		if (sim->brk != BREAK_FORCE &&
 		    (!old_ones_are_past(pg, run) || members_past(pg, run) < set->required))
 			return PGAF_MSEC(5);
 		run->result.lsn = run->x;

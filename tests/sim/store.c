@@ -26,7 +26,10 @@ store_node(struct snapshot *snap, pgaf_node_id node)
 pgaf_time
 store_flush_time(struct sim *sim)
 {
-	return rng_tailed(&sim->rng, PGAF_MSEC(2), PGAF_MSEC(150));
+	pgaf_time until = sim->store.disk_until;
+
+	return rng_tailed(&sim->rng, PGAF_MSEC(2), PGAF_MSEC(150)) +
+	       (until > sim->now ? until - sim->now : 0);
 }
 
 static void
@@ -224,7 +227,7 @@ store_note_decision(struct sim *sim, const struct decision *decision)
 	}
 }
 
-static void
+void
 store_forget_async(struct group *group)
 {
 	uint32_t kept = 0;
@@ -252,8 +255,6 @@ store_apply(struct sim *sim, const struct decision *decision)
 		truth->group.next_timeline = timeline;
 	if (truth->group.primary != 0)
 		truth->may_bootstrap = false;
-	if (sim->brk == BREAK_NARROW)
-		store_forget_async(&truth->group);
 }
 
 int
@@ -268,6 +269,7 @@ store_commit(struct sim *sim, const struct decision *decision)
 		      decision->rule, (unsigned long long)decision->from_epoch);
 		return PGAF_ESTALE;
 	}
+	check_decision(sim, decision);
 	store_note_decision(sim, decision);
 	store_apply(sim, decision);
 	store_written(sim, true);
@@ -294,4 +296,20 @@ store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to)
 	group->request = (struct request){ .kind = kind, .number = ++sim->next_id, .to = to };
 	store_written(sim, true);
 	mon_hint(sim, to, true);
+}
+
+void
+store_flap(struct sim *sim, struct event *event)
+{
+	struct snapshot *truth = &sim->store.truth;
+	struct node     *node  = store_node(truth, truth->group.primary);
+
+	(void)event;
+	if (node && sim->store.proc.alive) {
+		node->goal.epoch = ++truth->group.epoch;
+		store_written(sim, true);
+		mon_hint(sim, node->id, true);
+		link_hint(sim, node->id);
+	}
+	sim_after(sim, NULL, PGAF_SECONDS(17), store_flap);
 }

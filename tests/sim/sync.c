@@ -100,7 +100,7 @@ checkpointer_takes(struct sim *sim, struct event *event)
 
 	if (event->x != pg->shown_serial)
 		return; /* a newer reload is on its way to it */
-	pg->flag = pg->shown.required > 0;
+	pg->flag = pg->shown.required > 0 && sim->brk != BREAK_FORCE;
 	if (!pg->flag)
 		acknowledge_up_to(sim, event->a, UINT64_MAX);
 }
