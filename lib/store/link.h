@@ -49,10 +49,10 @@ struct link_registered {
 
 struct link_callbacks {
 	/* result 0, or PGAF_EREFUSED (name or address taken, foreign system identifier, dropped …),
-	 * PGAF_EAUTH (join secret, token), PGAF_EINVAL, PGAF_ENOENT (formation). Retried inside only
-	 * when not reachable. Called again later, with another node_id and token to be kept, when the
-	 * store turns out to be another one (a rebuilt monitor): the link has then registered by
-	 * itself as what the last report said. */
+	 * PGAF_EAUTH (join secret, token), PGAF_EINVAL, PGAF_ENOENT (formation). Retried inside
+	 * only when not reachable. Called again later, with another node_id and token to be
+	 * kept, when the store turns out to be another one (a rebuilt monitor): the link has
+	 * then registered by itself as what the last report said. */
 	void (*registered)(void *ctx, int result, const struct link_registered *answer,
 	                   const struct pgaf_error *error);
 	void (*opened)(void *ctx); /* session open (again), after authentication of the node */

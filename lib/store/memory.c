@@ -46,13 +46,13 @@ memory_store_free(struct memory_store *memory)
 	free(memory);
 }
 
-/* ---- state ------------------------------------------------------------------ */
+/* ---- state --------------------------------------------------------------------------- */
 
 void
 memory_copy_state(struct memory_state *to, const struct memory_state *from)
 {
-	memcpy(to, from, offsetof(struct memory_state, groups) +
-	                         from->group_count * sizeof(from->groups[0]));
+	memcpy(to, from,
+	       offsetof(struct memory_state, groups) + from->group_count * sizeof(from->groups[0]));
 }
 
 void
@@ -133,7 +133,7 @@ memory_is_live(const struct memory_store *memory, pgaf_node_id node)
 {
 	const struct face *face = NULL;
 
-	LIST_FOREACH(face, &memory->faces, next) {
+	LIST_FOREACH (face, &memory->faces, next) {
 		if (face->link && face->link->session && face->link->node == node)
 			return true;
 	}
@@ -162,7 +162,7 @@ memory_remove(struct memory_group *group, struct memory_store *memory, pgaf_node
 	group->count = kept;
 }
 
-/* ---- the queue ----------------------------------------------------------------- */
+/* ---- the queue ----------------------------------------------------------------------- */
 
 struct item *
 memory_tell(struct face *face, enum item_kind kind)
@@ -186,7 +186,7 @@ memory_tell_stores(struct memory_store *memory, const struct memory_group *group
 {
 	struct face *face = NULL;
 
-	LIST_FOREACH(face, &memory->faces, next) {
+	LIST_FOREACH (face, &memory->faces, next) {
 		struct item *item = face->store ? memory_tell(face, ITEM_CHANGED) : NULL;
 
 		if (!item)
@@ -203,7 +203,7 @@ memory_tell_keepers(struct memory_store *memory, const struct memory_group *grou
 {
 	struct face *face = NULL;
 
-	LIST_FOREACH(face, &memory->faces, next) {
+	LIST_FOREACH (face, &memory->faces, next) {
 		for (uint32_t i = 0; face->link && i < group->count; i++) {
 			if (group->nodes[i].node.id == face->link->node && face->link->session)
 				memory_tell(face, ITEM_ORDERS);
@@ -217,7 +217,7 @@ memory_store_run_one(struct memory_store *memory)
 {
 	struct item *item = NULL;
 
-	STAILQ_FOREACH(item, &memory->queue, next) {
+	STAILQ_FOREACH (item, &memory->queue, next) {
 		if (!item->face->muted)
 			break;
 	}
@@ -270,7 +270,7 @@ face_lose(struct face *face)
 	struct item *item = NULL;
 	struct item *next = NULL;
 
-	STAILQ_FOREACH_SAFE(item, &memory->queue, next, next) {
+	STAILQ_FOREACH_SAFE (item, &memory->queue, next, next) {
 		if (item->face != face)
 			continue;
 		if (item_is_answer(item)) {
@@ -308,7 +308,7 @@ memory_forget_face(struct face *face)
 	struct item *item = NULL;
 	struct item *next = NULL;
 
-	STAILQ_FOREACH_SAFE(item, &face->memory->queue, next, next) {
+	STAILQ_FOREACH_SAFE (item, &face->memory->queue, next, next) {
 		if (item->face == face) {
 			STAILQ_REMOVE(&face->memory->queue, item, item, next);
 			free(item);
@@ -317,7 +317,7 @@ memory_forget_face(struct face *face)
 	LIST_REMOVE(face, next);
 }
 
-/* ---- faults ------------------------------------------------------------------------ */
+/* ---- faults -------------------------------------------------------------------------- */
 
 static void
 face_cut(struct face *face, bool cut)
@@ -360,11 +360,11 @@ memory_reconnect_all(struct memory_store *memory)
 {
 	struct face *face = NULL;
 
-	LIST_FOREACH(face, &memory->faces, next) {
+	LIST_FOREACH (face, &memory->faces, next) {
 		if (!face->cut)
 			face_lose(face);
 	}
-	LIST_FOREACH(face, &memory->faces, next) {
+	LIST_FOREACH (face, &memory->faces, next) {
 		if (!face->cut)
 			face_open(face);
 	}

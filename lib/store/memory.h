@@ -32,7 +32,7 @@ struct store *memory_store_open(struct memory_store *memory, pgaf_time age,
 struct link *memory_link_new(struct memory_store *memory, const struct link_callbacks *callbacks,
                              void *ctx);
 
-/* ---- operators ------------------------------------------------------------- */
+/* ---- operators ----------------------------------------------------------------------- */
 /* 0 or PGAF_ENOENT, PGAF_EREFUSED. */
 int memory_store_set_settings(struct memory_store *memory, const char *formation,
                               const struct settings *settings);
@@ -42,7 +42,7 @@ int memory_store_drop(struct memory_store *memory, pgaf_node_id node, bool force
 int memory_store_set_node(struct memory_store *memory, pgaf_node_id node, uint32_t priority,
                           bool quorum);
 
-/* ---- faults ------------------------------------------------------------------ */
+/* ---- faults -------------------------------------------------------------------------- */
 /* Cut one face off: `lost` is called, what was queued for it is gone, calls on it are dropped
  * without an answer (their effect is the caller's to decide: see _mute). Then let it in again:
  * `opened` is called, a link says hello first. */

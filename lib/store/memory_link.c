@@ -116,7 +116,7 @@ memory_link_hello(struct memory_link *link)
 		link_register_again(link);
 		return;
 	}
-	LIST_FOREACH(face, &memory->faces, next) {
+	LIST_FOREACH (face, &memory->faces, next) {
 		if (face->link && face->link->node == link->node)
 			face->link->session = false;
 	}
@@ -210,7 +210,7 @@ memory_link_new(struct memory_store *memory, const struct link_callbacks *callba
 	return &link->base;
 }
 
-/* ---- answers -------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------- */
 
 static void
 link_fill_orders(const struct memory_store *memory, const struct memory_group *group,
@@ -226,7 +226,7 @@ link_fill_orders(const struct memory_store *memory, const struct memory_group *g
 		.high_lsn = group->group.high_lsn,
 		.timeline = group->group.timeline,
 		.claimed = group->group.promotion.claimed &&
-		           group->group.promotion.node == node->node.id,
+	                   group->group.promotion.node == node->node.id,
 	};
 	for (uint32_t i = 0; i < group->count; i++) {
 		const struct node *other = &group->nodes[i].node;

@@ -56,8 +56,8 @@ register_known(struct memory_store *memory, const struct link_registration *regi
 		if (!registration->rejoin && stone->id == registration->node_id &&
 		    strcmp(stone->token, registration->token) == 0)
 			return error_set(error, PGAF_EREFUSED,
-			                 "node %u \"%s\" was dropped from formation %s",
-			                 stone->id, registration->name, registration->formation);
+			                 "node %u \"%s\" was dropped from formation %s", stone->id,
+			                 registration->name, registration->formation);
 	}
 	if (!node)
 		return 0;
@@ -71,8 +71,7 @@ register_known(struct memory_store *memory, const struct link_registration *regi
 	if (group->group.id != registration->group_id ||
 	    strcmp(group->formation, registration->formation) != 0)
 		return error_set(error, PGAF_EREFUSED, "node %u \"%s\" belongs to group %s/%u",
-		                 node->node.id, node->node.name, group->formation,
-		                 group->group.id);
+		                 node->node.id, node->node.name, group->formation, group->group.id);
 	if (!has_address(&node->node, registration) && memory_is_live(memory, node->node.id))
 		return error_set(error, PGAF_EREFUSED,
 		                 "node %u \"%s\" is connected from %s:%u: two keepers have one "
@@ -113,8 +112,8 @@ register_settle(struct memory_store *memory, struct memory_group *group,
 
 	*self = NULL;
 	if (memory_is_live(memory, holder->node.id) || !has_name(&holder->node, registration) ||
-	    !has_address(&holder->node, registration) ||
-	    holder < group->nodes || holder >= group->nodes + group->count)
+	    !has_address(&holder->node, registration) || holder < group->nodes ||
+	    holder >= group->nodes + group->count)
 		return PGAF_EREFUSED;
 	if (!holder->reported) {
 		*self = holder;

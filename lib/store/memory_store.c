@@ -103,8 +103,7 @@ decision_write(struct memory_store_face *store, const struct store_group_key *ke
 			in->node.goal = decision->assignments[i].goal;
 	}
 	for (uint32_t i = 0; i < decision->admission_count; i++) {
-		struct memory_node *in =
-			memory_node_of(memory, decision->admissions[i].node, NULL);
+		struct memory_node *in = memory_node_of(memory, decision->admissions[i].node, NULL);
 
 		if (in) {
 			in->node.admission = decision->admissions[i].admission;
@@ -171,7 +170,7 @@ memory_store_open(struct memory_store *memory, pgaf_time age,
 	return &store->base;
 }
 
-/* ---- answers --------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------- */
 
 /* The place where this store remembers the node's last report; NULL when there is no room. */
 static struct seen *
@@ -184,8 +183,8 @@ store_seen(struct memory_store_face *store, pgaf_node_id node)
 
 		if (seen->node == node)
 			return seen;
-		if (!free_place && (seen->node == 0 || !memory_node_of(store->face.memory,
-		                                                       seen->node, NULL)))
+		if (!free_place &&
+		    (seen->node == 0 || !memory_node_of(store->face.memory, seen->node, NULL)))
 			free_place = seen;
 	}
 	if (free_place)
@@ -260,8 +259,7 @@ deliver_groups(struct memory_store_face *store, const struct item *item)
 
 	for (uint32_t i = 0; i < state->group_count; i++) {
 		keys[i].id = state->groups[i].group.id;
-		text_copy(keys[i].formation, sizeof(keys[i].formation),
-		          state->groups[i].formation);
+		text_copy(keys[i].formation, sizeof(keys[i].formation), state->groups[i].formation);
 	}
 	item->done.groups(item->ctx, item->result, keys, item->result < 0 ? 0 : state->group_count);
 }

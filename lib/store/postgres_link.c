@@ -22,33 +22,33 @@
 #define LINK_MONITORS_MAX 8
 
 struct postgres_link {
-	struct link              base;
-	struct loop             *loop;
-	struct link_callbacks    callbacks;
-	void                    *ctx;
-	struct conn             *conns[LINK_MONITORS_MAX]; /* one is in use */
-	size_t                   conn_count;
-	size_t                   current;
-	struct loop_timer       *retry;
-	struct loop_timer       *unsent_claim; /* answered by the loop */
-	struct backoff           backoff;
+	struct link base;
+	struct loop *loop;
+	struct link_callbacks callbacks;
+	void *ctx;
+	struct conn *conns[LINK_MONITORS_MAX]; /* one is in use */
+	size_t conn_count;
+	size_t current;
+	struct loop_timer *retry;
+	struct loop_timer *unsent_claim; /* answered by the loop */
+	struct backoff backoff;
 	struct link_registration registration;
-	bool                     enrolled;
-	bool                     open; /* said hello on this session */
-	bool                     ended; /* refused or dropped: nothing more is tried */
-	struct link_identity     self;
-	char                     channel[ORDERS_CHANNEL_MAX];
-	uint64_t                 epoch; /* of the last orders */
-	bool                     fetching;
-	bool                     fetch_again;
-	bool                     reporting;
-	bool                     waiting; /* `report` is to be sent */
-	bool                     waiting_urgent;
-	pgaf_time                waiting_since;
-	struct report            report;
-	uint64_t                 beat;
-	struct text              sql;
-	char                     sql_room[LINK_SQL_ROOM];
+	bool enrolled;
+	bool open;  /* said hello on this session */
+	bool ended; /* refused or dropped: nothing more is tried */
+	struct link_identity self;
+	char channel[ORDERS_CHANNEL_MAX];
+	uint64_t epoch; /* of the last orders */
+	bool fetching;
+	bool fetch_again;
+	bool reporting;
+	bool waiting; /* `report` is to be sent */
+	bool waiting_urgent;
+	pgaf_time waiting_since;
+	struct report report;
+	uint64_t beat;
+	struct text sql;
+	char sql_room[LINK_SQL_ROOM];
 };
 
 static struct postgres_link *
@@ -148,7 +148,7 @@ link_failed(struct postgres_link *link, const PGresult *result, const struct pga
 	return true;
 }
 
-/* ---- orders ----------------------------------------------------------------------------- */
+/* ---- orders -------------------------------------------------------------------------- */
 
 static void
 link_tell_orders(struct postgres_link *link, const PGresult *result)
@@ -202,12 +202,12 @@ link_notified(void *ctx, const char *channel, const char *payload)
 	struct postgres_link *link = ctx;
 	uint64_t epoch = 0;
 
-	if (strcmp(channel, link->channel) == 0 &&
-	    sscanf(payload, "%*u %" SCNu64, &epoch) == 1 && (epoch == 0 || epoch > link->epoch))
+	if (strcmp(channel, link->channel) == 0 && sscanf(payload, "%*u %" SCNu64, &epoch) == 1 &&
+	    (epoch == 0 || epoch > link->epoch))
 		link_fetch(link);
 }
 
-/* ---- reports ------------------------------------------------------------------------------ */
+/* ---- reports ------------------------------------------------------------------------- */
 
 static void link_send_report(struct postgres_link *link);
 
@@ -261,7 +261,7 @@ postgres_report(struct link *base, const struct report *report, bool urgent)
 	link_send_report(link);
 }
 
-/* ---- claims ----------------------------------------------------------------------------------- */
+/* ---- claims -------------------------------------------------------------------------- */
 
 static void
 claim_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -298,7 +298,7 @@ postgres_refresh(struct link *base)
 	link_fetch(link_of(base));
 }
 
-/* ---- the session ------------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------- */
 
 static void
 listen_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -450,7 +450,7 @@ postgres_enroll(struct link *base, const struct link_registration *registration)
 	loop_timer_set(link->retry, loop_now(link->loop));
 }
 
-/* ---- construction ---------------------------------------------------------------------------------- */
+/* ---- construction -------------------------------------------------------------------- */
 
 static void
 postgres_free(struct link *base)

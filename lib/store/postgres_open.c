@@ -19,10 +19,10 @@ extern const size_t store_schema_sql_len;
 /* Writes the run file on a worker; owned by itself once the store let go of it. */
 struct run_job {
 	struct postgres_store *store; /* NULL: nobody waits */
-	bool                   opening;
-	char                  *path;
-	struct run_file        run;
-	struct pgaf_error      error;
+	bool opening;
+	char *path;
+	struct run_file run;
+	struct pgaf_error error;
 };
 
 static void open_next(struct postgres_store *store);
@@ -84,7 +84,7 @@ open_cancel(struct postgres_store *store)
 	store->job = NULL;
 }
 
-/* ---- steps ------------------------------------------------------------------------ */
+/* ---- steps --------------------------------------------------------------------------- */
 
 static void
 sql_lock(struct postgres_store *store)
@@ -104,12 +104,13 @@ take_lock(struct postgres_store *store, const PGresult *result, struct pgaf_erro
 static void
 sql_server(struct postgres_store *store)
 {
-	text_add(&store->sql,
-	         "SELECT current_setting('fsync')::bool, current_setting('full_page_writes')::bool, "
-	         "NOT pg_is_in_recovery(), current_setting('track_activities')::bool, "
-	         "pg_has_role(current_user, 'pg_read_all_stats', 'usage'), "
-	         "current_setting('server_version_num')::int >= 130000, "
-	         "to_regclass('pgaf.version') IS NOT NULL");
+	text_add(
+		&store->sql,
+		"SELECT current_setting('fsync')::bool, current_setting('full_page_writes')::bool, "
+		"NOT pg_is_in_recovery(), current_setting('track_activities')::bool, "
+		"pg_has_role(current_user, 'pg_read_all_stats', 'usage'), "
+		"current_setting('server_version_num')::int >= 130000, "
+		"to_regclass('pgaf.version') IS NOT NULL");
 }
 
 static int
@@ -166,16 +167,17 @@ add_setting_kinds(struct text *sql)
 {
 	int place = 2;
 
-	text_add(sql, "DELETE FROM pgaf.setting_kind; INSERT INTO pgaf.setting_kind VALUES "
-	              "('number_sync_standbys', 'number', '0', 0, 8, '', 'standbys that each commit "
-	              "waits for; 0: one while one is in good standing', 1), "
-	              "('on_disagreement', 'choice', 'stay', 0, 1, 'stay|move', 'what to do when the "
-	              "monitor cannot reach the primary and a witness can', 2)");
-#define TIMING_KIND(name, initial, lowest, highest, text)                                         \
-	text_addf(sql, ", ('" #name "', 'duration', '%" PRId64 "ms', %" PRId64 ", %" PRId64       \
-	               ", '', ",                                                                  \
-	          (initial) / PGAF_MSEC(1), (pgaf_time)(lowest), (pgaf_time)(highest));           \
-	sql_literal(sql, (text));                                                                 \
+	text_add(sql,
+	         "DELETE FROM pgaf.setting_kind; INSERT INTO pgaf.setting_kind VALUES "
+	         "('number_sync_standbys', 'number', '0', 0, 8, '', 'standbys that each commit "
+	         "waits for; 0: one while one is in good standing', 1), "
+	         "('on_disagreement', 'choice', 'stay', 0, 1, 'stay|move', 'what to do when the "
+	         "monitor cannot reach the primary and a witness can', 2)");
+#define TIMING_KIND(name, initial, lowest, highest, text)                                        \
+	text_addf(sql,                                                                           \
+	          ", ('" #name "', 'duration', '%" PRId64 "ms', %" PRId64 ", %" PRId64 ", '', ", \
+	          (initial) / PGAF_MSEC(1), (pgaf_time)(lowest), (pgaf_time)(highest));          \
+	sql_literal(sql, (text));                                                                \
 	text_addf(sql, ", %d)", ++place);
 	TIMINGS(TIMING_KIND)
 #undef TIMING_KIND
@@ -215,9 +217,8 @@ static void
 sql_recall(struct postgres_store *store)
 {
 	store->passwords_set = true;
-	text_add(&store->sql,
-	         "SELECT s.nonce, (SELECT coalesce(sum(epoch), 0) FROM pgaf.grp), "
-	         "pg_current_wal_flush_lsn() - '0/0' FROM pgaf.store s");
+	text_add(&store->sql, "SELECT s.nonce, (SELECT coalesce(sum(epoch), 0) FROM pgaf.grp), "
+	                      "pg_current_wal_flush_lsn() - '0/0' FROM pgaf.store s");
 }
 
 /* The nonce goes to the file first: whichever write is the last, the file knows it. */
@@ -263,25 +264,27 @@ take_begin(struct postgres_store *store, const PGresult *result, struct pgaf_err
 static void
 sql_listen(struct postgres_store *store)
 {
-	text_add(&store->sql, "LISTEN pgaf_monitor; PREPARE pgaf_rows (text, int) AS SELECT "
-	                      STORE_ROW_COLUMNS " FROM pgaf.snapshot WHERE formation = $1 AND "
-	                      "grp = $2 ORDER BY node_id; PREPARE pgaf_sessions (text, int) AS "
-	                      "SELECT * FROM pgaf.sessions($1, $2)");
+	text_add(&store->sql,
+	         "LISTEN pgaf_monitor; PREPARE pgaf_rows (text, int) AS SELECT " STORE_ROW_COLUMNS
+	         " FROM pgaf.snapshot WHERE formation = $1 AND "
+	         "grp = $2 ORDER BY node_id; PREPARE pgaf_sessions (text, int) AS "
+	         "SELECT * FROM pgaf.sessions($1, $2)");
 }
 
 static const struct opening {
-	void (*sql)(struct postgres_store *store); /* leaves it empty when there is nothing to send */
+	void (*sql)(
+		struct postgres_store *store); /* leaves it empty when there is nothing to send */
 	int (*take)(struct postgres_store *store, const PGresult *result, struct pgaf_error *error);
 	bool writes_run_file; /* then, before the next step */
 } openings[] = {
-	{ .sql = sql_lock, .take = take_lock },
-	{ .sql = sql_server, .take = take_server },
-	{ .sql = sql_install },
-	{ .sql = sql_version, .take = take_version },
-	{ .sql = sql_setup },
-	{ .sql = sql_recall, .take = take_recall, .writes_run_file = true },
-	{ .sql = sql_begin, .take = take_begin },
-	{ .sql = sql_listen },
+	{.sql = sql_lock, .take = take_lock},
+	{.sql = sql_server, .take = take_server},
+	{.sql = sql_install},
+	{.sql = sql_version, .take = take_version},
+	{.sql = sql_setup},
+	{.sql = sql_recall, .take = take_recall, .writes_run_file = true},
+	{.sql = sql_begin, .take = take_begin},
+	{.sql = sql_listen},
 };
 
 static void
@@ -336,7 +339,7 @@ open_begin(struct postgres_store *store)
 	open_next(store);
 }
 
-/* ---- while it is open ------------------------------------------------------------- */
+/* ---- while it is open ---------------------------------------------------------------- */
 
 static void
 open_position(void *ctx, const PGresult *result, const struct pgaf_error *error)

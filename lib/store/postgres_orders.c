@@ -103,7 +103,7 @@ link_sql_report(struct text *to, const struct link_identity *self, const struct 
 	text_addf(to, ", %s, '%" PRIu64 "')", urgent ? "true" : "false", beat);
 }
 
-/* ---- answers ---------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------- */
 
 void
 link_read_registered(const PGresult *result, struct link_registered *registered)
@@ -118,9 +118,18 @@ link_read_registered(const PGresult *result, struct link_registered *registered)
 
 /* Columns of the type pgaf.orders, in its order. */
 enum orders_column {
-	ORDERS_INCARNATION, ORDERS_EPOCH, ORDERS_PRIMARY, ORDERS_TIMELINE, ORDERS_HIGH_LSN,
-	ORDERS_CLAIMED, ORDERS_SYSTEM_IDENTIFIER, ORDERS_CHANNEL, ORDERS_GOAL, ORDERS_SETTINGS,
-	ORDERS_PEERS, ORDERS_COLUMNS,
+	ORDERS_INCARNATION,
+	ORDERS_EPOCH,
+	ORDERS_PRIMARY,
+	ORDERS_TIMELINE,
+	ORDERS_HIGH_LSN,
+	ORDERS_CLAIMED,
+	ORDERS_SYSTEM_IDENTIFIER,
+	ORDERS_CHANNEL,
+	ORDERS_GOAL,
+	ORDERS_SETTINGS,
+	ORDERS_PEERS,
+	ORDERS_COLUMNS,
 };
 
 /* A line "id name host port http_port" for each other node. */
@@ -149,8 +158,9 @@ link_read_orders(const PGresult *result, struct keeper_orders *orders,
 	const char *goal = NULL;
 
 	if (PQntuples(result) != 1 || PQnfields(result) != ORDERS_COLUMNS)
-		return error_set(error, PGAF_EINVAL, "the store's orders have another shape; "
-		                                     "monitor and keeper differ too much");
+		return error_set(error, PGAF_EINVAL,
+		                 "the store's orders have another shape; "
+		                 "monitor and keeper differ too much");
 	*orders = (struct keeper_orders){
 		.incarnation = column_u64(result, 0, ORDERS_INCARNATION),
 		.epoch = column_u64(result, 0, ORDERS_EPOCH),

@@ -19,7 +19,7 @@ store_of(struct store *base)
 	return (struct postgres_store *)base;
 }
 
-/* ---- calls ------------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------------------- */
 
 static void
 call_free(struct call *call)
@@ -121,7 +121,7 @@ add_execute(struct postgres_store *store, const char *what, const struct store_g
 	text_addf(&store->sql, ", %" PRIu32 ")", key->id);
 }
 
-/* ---- groups --------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------- */
 
 static void
 groups_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -154,7 +154,7 @@ postgres_groups(struct store *base, store_groups_fn done, void *ctx)
 	call_send(call, "SELECT formation, id FROM pgaf.grp ORDER BY 1, 2", groups_answered);
 }
 
-/* ---- what was handed out -------------------------------------------------------------- */
+/* ---- what was handed out ------------------------------------------------------------- */
 
 /* Room for one more entry of `size`; NULL when out of memory. */
 static void *
@@ -207,7 +207,7 @@ request_seen(struct postgres_store *store, const struct store_group_key *key)
 	return &known->number;
 }
 
-/* ---- load and reports ------------------------------------------------------------------- */
+/* ---- load and reports ---------------------------------------------------------------- */
 
 static void
 load_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -289,7 +289,7 @@ postgres_reports(struct store *base, const struct store_group_key *key, store_re
 	call_send(call, store_of(base)->sql.at, reports_answered);
 }
 
-/* ---- commit --------------------------------------------------------------------------------- */
+/* ---- commit -------------------------------------------------------------------------- */
 
 static void
 commit_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -313,8 +313,10 @@ commit_answered(void *ctx, const PGresult *result, const struct pgaf_error *erro
 		return;
 	loop_timer_set(store->remember, loop_now(store->loop) + PGAF_SECONDS(1));
 	if (!column_bool(result, 0, 0)) {
-		error_set(&full, PGAF_ESTALE, "epoch or claim of group %s/%u are not what the "
-		          "decision was made from", call->key.formation, call->key.id);
+		error_set(&full, PGAF_ESTALE,
+		          "epoch or claim of group %s/%u are not what the "
+		          "decision was made from",
+		          call->key.formation, call->key.id);
 		call_fail(call, &full);
 		return;
 	}
@@ -340,7 +342,7 @@ postgres_commit(struct store *base, const struct store_group_key *key,
 	call_send(call, store->sql.at, commit_answered);
 }
 
-/* ---- sessions, pictures ------------------------------------------------------------------------ */
+/* ---- sessions, pictures -------------------------------------------------------------- */
 
 static void
 sessions_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -390,7 +392,7 @@ postgres_publish(struct store *base, const struct store_group_key *key, const ch
 		conn_query(store->conn, sql->at, STORE_LIMIT, NULL, NULL);
 }
 
-/* ---- the session ----------------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------- */
 
 static void
 store_log(const struct postgres_store *store, enum pgaf_log_level level, const char *event,
@@ -398,12 +400,12 @@ store_log(const struct postgres_store *store, enum pgaf_log_level level, const c
 {
 	if (store->log)
 		store->log(store->log_ctx, &(struct pgaf_log){
-		                                   .level = level,
-		                                   .event = event,
-		                                   .text = text,
-		                                   .formation = "",
-		                                   .node_name = "",
-		                           });
+						   .level = level,
+						   .event = event,
+						   .text = text,
+						   .formation = "",
+						   .node_name = "",
+					   });
 }
 
 bool
@@ -470,19 +472,19 @@ static void
 store_notified(void *ctx, const char *channel, const char *payload)
 {
 	struct postgres_store *store = ctx;
-	struct store_group_key key = { .id = 0 };
+	struct store_group_key key = {.id = 0};
 	unsigned node = 0;
 	char what = 0;
 
 	(void)channel;
-	if (!store->open || sscanf(payload, "%c %63[^/]/%" SCNu32 " %u", &what, key.formation,
-	                           &key.id, &node) != 4)
+	if (!store->open ||
+	    sscanf(payload, "%c %63[^/]/%" SCNu32 " %u", &what, key.formation, &key.id, &node) != 4)
 		return;
 	store->callbacks.changed(store->ctx, &key, what == 'R' ? STORE_REPORTED : STORE_CHANGED,
 	                         node);
 }
 
-/* ---- construction -------------------------------------------------------------------------------------- */
+/* ---- construction -------------------------------------------------------------------- */
 
 static void
 calls_free(struct calls *calls)

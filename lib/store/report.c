@@ -7,11 +7,11 @@
 
 /* A commit that waits this long is a fact (PROTOCOL 30), as is a write this slow (37). */
 #define WAITERS_FACT_MS 1000U
-#define DISK_FACT_MS    200U
+#define DISK_FACT_MS 200U
 
-#define AGE_STEP_MS     250U
-#define LAG_STEP_MS     100U
-#define DISK_STEP_MS    50U
+#define AGE_STEP_MS 250U
+#define LAG_STEP_MS 100U
+#define DISK_STEP_MS 50U
 
 static uint32_t
 round_down(uint32_t value, uint32_t step)

@@ -58,7 +58,7 @@ END $$;
 ALTER ROLE pgaf_keeper SET idle_in_transaction_session_timeout = '5s';
 ALTER ROLE pgaf_keeper SET statement_timeout = '2s';
 
--- ---- tables ----------------------------------------------------------------------------------
+-- ---- tables -----------------------------------------------------------------------------
 
 CREATE TABLE pgaf.version (version int NOT NULL);
 INSERT INTO pgaf.version VALUES (1);
@@ -203,7 +203,7 @@ CREATE UNLOGGED TABLE pgaf.picture (
 	PRIMARY KEY (formation, grp)
 ) WITH (fillfactor = 40);
 
--- ---- sessions ----------------------------------------------------------------------------------
+-- ---- sessions ---------------------------------------------------------------------------
 
 -- The session that spoke for the node last, while it lives: the beat it set with its last report.
 CREATE FUNCTION pgaf._session(p_pid int, p_start timestamptz)
@@ -221,7 +221,7 @@ AS $$
 	SELECT EXISTS (SELECT FROM pgaf._session(p_node.session_pid, p_node.session_start))
 $$;
 
--- ---- for the monitor -----------------------------------------------------------------------------
+-- ---- for the monitor --------------------------------------------------------------------
 
 -- One row for each node, or one with a NULL node_id for a group without nodes. `news` differs
 -- from the value read before exactly when the node has reported since.
@@ -273,8 +273,9 @@ BEGIN
 	SELECT s.random || '/' || c.system_identifier || '/'
 	       || left(pg_walfile_name(pg_current_wal_lsn()), 8)
 	INTO identity FROM pgaf.store s, pg_control_system() c;
-	UPDATE pgaf.store s SET nonce = p_nonce, incarnation =
-		('x' || left(encode(sha256(convert_to(identity, 'UTF8')), 'hex'), 16))::bit(64)::bigint
+	identity := left(encode(sha256(convert_to(identity, 'UTF8')), 'hex'), 16);
+	UPDATE pgaf.store s SET nonce = p_nonce,
+	       incarnation = ('x' || identity)::bit(64)::bigint
 	RETURNING s.incarnation, s.probe_password,
 	          floor(extract(epoch FROM clock_timestamp() - s.created) * 1000)::bigint
 	INTO begin_run.incarnation, begin_run.probe_password, begin_run.age_ms;
@@ -317,7 +318,8 @@ BEGIN
 	UPDATE pgaf.node n SET admission = d.admission, high_lsn = d.high_lsn
 	FROM unnest(p_admit_nodes, p_admissions, p_high_lsns) AS d (node, admission, high_lsn)
 	WHERE n.id = d.node;
-	INSERT INTO pgaf.event (formation, grp, epoch, node_id, node_name, reported, goal, rule, text)
+	INSERT INTO pgaf.event
+		(formation, grp, epoch, node_id, node_name, reported, goal, rule, text)
 	SELECT p_formation, p_group, p_new.epoch, d.node, coalesce(n.name, ''),
 	       coalesce(n.reported, 'unknown'), coalesce(n.goal_state, 'unknown'), p_rule, p_text
 	FROM unnest(p_goal_nodes || CASE WHEN p_subject = ANY (p_goal_nodes) THEN '{}'::int[]
@@ -348,11 +350,22 @@ BEGIN
 	DELETE FROM pgaf.node WHERE id = p_node;
 END $$;
 
+CREATE FUNCTION pgaf._event(p_node pgaf.node, p_text text)
+RETURNS void LANGUAGE sql
+AS $$
+	INSERT INTO pgaf.event
+		(formation, grp, epoch, node_id, node_name, reported, goal, rule, text)
+	SELECT p_node.formation, p_node.grp, g.epoch, p_node.id, p_node.name, p_node.reported,
+	       p_node.goal_state, 0, p_text
+	FROM pgaf.grp g WHERE g.formation = p_node.formation AND g.id = p_node.grp
+$$;
+
 -- Tell the monitor: R = a node reported something new, C = load the group again.
 CREATE FUNCTION pgaf._tell(p_what text, p_formation text, p_group int, p_node int)
 RETURNS void LANGUAGE sql
 AS $$
-	SELECT pg_notify('pgaf_monitor', p_what || ' ' || p_formation || '/' || p_group || ' ' || p_node)
+	SELECT pg_notify('pgaf_monitor',
+	                 format('%s %s/%s %s', p_what, p_formation, p_group, p_node))
 $$;
 
 -- 244 random bits; the strong source of PostgreSQL without an extension.
@@ -360,7 +373,7 @@ CREATE FUNCTION pgaf._secret()
 RETURNS text LANGUAGE sql VOLATILE
 AS $$ SELECT replace(gen_random_uuid() || '' || gen_random_uuid(), '-', '') $$;
 
--- ---- for keepers -------------------------------------------------------------------------------------
+-- ---- for keepers ------------------------------------------------------------------------
 
 CREATE TYPE pgaf.orders AS (
 	incarnation       bigint,
@@ -451,18 +464,17 @@ BEGIN
 	END IF;
 	PERFORM set_config('application_name', 'pgaf ' || p_node || ' ' || p_beat, false);
 	IF n.facts <> p_facts THEN
-		UPDATE pgaf.node SET facts = p_facts, report = p_line, reported = p_state, seq = seq + 1
+		UPDATE pgaf.node
+		SET facts = p_facts, report = p_line, reported = p_state, seq = seq + 1
 		WHERE id = p_node;
 		IF n.reported <> p_state THEN
-			INSERT INTO pgaf.event
-				(formation, grp, epoch, node_id, node_name, reported, goal, rule, text)
-			SELECT n.formation, n.grp, g.epoch, n.id, n.name, p_state, n.goal_state, 0,
-			       format('node "%s" reports %s', n.name, p_state)
-			FROM pgaf.grp g WHERE g.formation = n.formation AND g.id = n.grp;
+			n.reported := p_state;
+			PERFORM pgaf._event(n, format('node "%s" reports %s', n.name, p_state));
 		END IF;
 	ELSIF p_line <> coalesce((SELECT line FROM pgaf.pulse WHERE node = p_node AND seq = n.seq),
 	                         n.report) THEN
-		INSERT INTO pgaf.pulse AS p (node, seq, beat, line) VALUES (p_node, n.seq, 1, p_line)
+		INSERT INTO pgaf.pulse AS p (node, seq, beat, line)
+		VALUES (p_node, n.seq, 1, p_line)
 		ON CONFLICT (node) DO UPDATE SET seq = n.seq, beat = p.beat + 1, line = p_line;
 	END IF;
 	IF p_urgent OR n.facts <> p_facts THEN
@@ -497,16 +509,7 @@ BEGIN
 	RETURN true;
 END $$;
 
--- ---- registration --------------------------------------------------------------------------------
-
-CREATE FUNCTION pgaf._event(p_node pgaf.node, p_text text)
-RETURNS void LANGUAGE sql
-AS $$
-	INSERT INTO pgaf.event (formation, grp, epoch, node_id, node_name, reported, goal, rule, text)
-	SELECT p_node.formation, p_node.grp, g.epoch, p_node.id, p_node.name, p_node.reported,
-	       p_node.goal_state, 0, p_text
-	FROM pgaf.grp g WHERE g.formation = p_node.formation AND g.id = p_node.grp
-$$;
+-- ---- registration -----------------------------------------------------------------------
 
 -- A killed keeper's session ends a few ms later: wait for that before calling it live.
 CREATE FUNCTION pgaf._stays_live(p_node pgaf.node)
@@ -571,19 +574,21 @@ BEGIN
 		reason := 'and the data directory is not empty';
 	ELSIF g.primary_id = p_holder.id OR g.promotion_node = p_holder.id THEN
 		reason := 'which is the primary';
-	ELSIF NOT EXISTS (SELECT FROM pgaf.node n WHERE n.id = g.primary_id AND pgaf._is_live(n)) THEN
-		reason := 'which may be the only one that holds all commits while the primary is away';
+	ELSIF NOT EXISTS (SELECT FROM pgaf.node n
+			WHERE n.id = g.primary_id AND pgaf._is_live(n)) THEN
+		reason := 'which may alone hold all commits while the primary is away';
 	ELSE
 		UPDATE pgaf.grp SET epoch = epoch + 1 WHERE formation = g.formation AND id = g.id;
-		PERFORM pgaf._event(p_holder, format('node "%s" is replaced: a new keeper with an empty '
-			'directory has its name and address', p_holder.name));
+		PERFORM pgaf._event(p_holder, format('node "%s" is replaced: a new keeper with '
+			'an empty directory has its name and address', p_holder.name));
 		PERFORM pgaf._remove(p_holder.id);
 		RETURN 0;
 	END IF;
 	RAISE EXCEPTION '"%" at %:% cannot be registered: it belongs to node % "%" at %:%, %',
 		p_node.name, p_node.host, p_node.port, p_holder.id, p_holder.name, p_holder.host,
 		p_holder.port, reason
-		USING ERRCODE = 'PG901', HINT = 'choose another name or address, or drop that node first';
+		USING ERRCODE = 'PG901',
+		HINT = 'choose another name or address, or drop that node first';
 END $$;
 
 -- Is p_id with this token a node of this store? Its row, or NULL: then it is to be
@@ -614,14 +619,16 @@ BEGIN
 	ELSIF (n.host, n.port) <> (p_node.host, p_node.port) AND pgaf._stays_live(n) THEN
 		RAISE EXCEPTION 'node % "%" is connected from %:%: two keepers have one identity',
 			n.id, n.name, n.host, n.port
-			USING ERRCODE = 'PG901', HINT = 'give this keeper a state directory of its own';
+			USING ERRCODE = 'PG901',
+			HINT = 'give this keeper a state directory of its own';
 	END IF;
 	RETURN n;
 END $$;
 
 -- Registers a node, or says where it lives now. Repeating it with the same token is harmless.
 -- p_fields: columns of pgaf.node from id to bootstrap, and system_identifier. Its id and the
--- token are those given before, or id 0 and a new random token. Values an operator can set later (priority, quorum, region) are taken from the first registration only.
+-- token are those given before, or id 0 and a new random token. Values an operator can set
+-- later (priority, quorum, region) are taken from the first registration only.
 CREATE FUNCTION pgaf.register(p_fields jsonb, p_token text, p_has_data boolean,
 	p_was_member boolean, p_rejoin boolean,
 	OUT node_id int, OUT replicator_password text, OUT probe_password text,
@@ -638,7 +645,8 @@ BEGIN
 	IF length(p_token) < 32 THEN
 		RAISE EXCEPTION 'a token has at least 32 characters' USING ERRCODE = 'PG905';
 	ELSIF NOT EXISTS (SELECT FROM pgaf.formation f WHERE f.name = p_node.formation) THEN
-		RAISE EXCEPTION 'there is no formation "%"', p_node.formation USING ERRCODE = 'PG908',
+		RAISE EXCEPTION 'there is no formation "%"', p_node.formation
+			USING ERRCODE = 'PG908',
 			HINT = 'pgaf-ctl create formation makes one';
 	END IF;
 	INSERT INTO pgaf.grp (formation, id) VALUES (p_node.formation, p_node.grp)
@@ -660,7 +668,8 @@ BEGIN
 		node_id := pgaf._settle_conflict(p_node, holder, p_has_data);
 	END IF;
 	p_node.bootstrap := CASE WHEN p_has_data
-		THEN p_node.bootstrap OR p_was_member OR p_node.system_identifier = g.system_identifier
+		THEN p_node.bootstrap OR p_was_member
+		     OR p_node.system_identifier = g.system_identifier
 		ELSE p_node.bootstrap AND NOT p_was_member END;
 	IF node_id = 0 THEN
 		node_id := pgaf._add_node(p_node, p_token);
@@ -687,17 +696,17 @@ BEGIN
 		RAISE EXCEPTION 'group %/% is full: it has 9 nodes', p_node.formation, p_node.grp
 			USING ERRCODE = 'PG905';
 	END IF;
-	INSERT INTO pgaf.node (formation, grp, name, host, port, http_port, region, priority, quorum,
-	                       bootstrap, token_hash, system_identifier)
-	VALUES (p_node.formation, p_node.grp, p_node.name, p_node.host, p_node.port, p_node.http_port,
-	        p_node.region, p_node.priority, p_node.quorum, p_node.bootstrap,
-	        pgaf._hash(p_token), p_node.system_identifier)
+	INSERT INTO pgaf.node (formation, grp, name, host, port, http_port, region, priority,
+	                       quorum, bootstrap, token_hash, system_identifier)
+	VALUES (p_node.formation, p_node.grp, p_node.name, p_node.host, p_node.port,
+	        p_node.http_port, p_node.region, p_node.priority, p_node.quorum,
+	        p_node.bootstrap, pgaf._hash(p_token), p_node.system_identifier)
 	RETURNING * INTO n;
 	PERFORM pgaf._event(n, format('node "%s" at %s:%s is registered', n.name, n.host, n.port));
 	RETURN n.id;
 END $$;
 
--- ---- for operators -------------------------------------------------------------------------------
+-- ---- for operators ----------------------------------------------------------------------
 
 CREATE FUNCTION pgaf.formations()
 RETURNS TABLE (name text, groups int, nodes int)
@@ -729,7 +738,8 @@ AS $$
 	SELECT g.id, g.epoch, f.line, coalesce(p.line, ''),
 	       least(86400000, extract(epoch FROM clock_timestamp() - p.time) * 1000)::int,
 	       EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
-	               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	               AND l.database = (SELECT oid FROM pg_database d
+	                                 WHERE d.datname = current_database())
 	               AND l.classid = 1885823334 AND l.objid = 1 AND l.objsubid = 2)
 	FROM pgaf.grp g JOIN pgaf.formation f ON f.name = g.formation
 	LEFT JOIN pgaf.picture p ON p.formation = g.formation AND p.grp = g.id
@@ -742,8 +752,8 @@ RETURNS TABLE (event_id bigint, "time" timestamptz, group_id int, epoch bigint, 
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT * FROM (
-		SELECT e.event_id, e.time, e.grp, e.epoch, e.node_id, e.node_name, e.reported, e.goal,
-		       e.rule, e.text
+		SELECT e.event_id, e.time, e.grp, e.epoch, e.node_id, e.node_name, e.reported,
+		       e.goal, e.rule, e.text
 		FROM pgaf.event e
 		WHERE e.formation = p_formation AND (p_group IS NULL OR e.grp = p_group)
 		      AND e.event_id > p_after
@@ -772,7 +782,8 @@ AS $$
 		WHEN 'number' THEN substring(p_value FROM '^[0-9]{1,9}$')::bigint
 		ELSE (SELECT m[1]::numeric * CASE m[2] WHEN 'us' THEN 1000 WHEN 'ms' THEN 1000000
 			WHEN 's' THEN 1000000000 WHEN 'min' THEN 60000000000 ELSE 3600000000000 END
-			FROM regexp_match(p_value, '^([0-9]{1,9}(?:[.][0-9]{1,6})?)(us|ms|s|min|h)$') m
+			FROM regexp_match(p_value,
+			                  '^([0-9]{1,9}(?:[.][0-9]{1,6})?)(us|ms|s|min|h)$') m
 			)::bigint END
 $$;
 
@@ -811,12 +822,13 @@ BEGIN
 		('silence_limit', 3, 'probe_interval'),
 		('fencing_limit', 2, 'report_interval')) AS v (larger, factor, smaller)
 	LOOP
-		IF pgaf._setting(p_formation, r.larger) < r.factor * pgaf._setting(p_formation, r.smaller)
-		THEN
+		IF pgaf._setting(p_formation, r.larger) <
+		   r.factor * pgaf._setting(p_formation, r.smaller) THEN
 			RAISE EXCEPTION '% must be at least % x %', r.larger, r.factor, r.smaller
 				USING ERRCODE = 'PG907',
 				HINT = (SELECT string_agg(name || ' is ' || value, ', ')
-				        FROM pgaf.settings(p_formation) WHERE name IN (r.larger, r.smaller));
+				        FROM pgaf.settings(p_formation)
+				        WHERE name IN (r.larger, r.smaller));
 		END IF;
 	END LOOP;
 END $$;
@@ -840,15 +852,17 @@ BEGIN
 	number := pgaf._read(k, p_value);
 	IF number IS NULL OR number NOT BETWEEN k.lowest AND k.highest THEN
 		RAISE EXCEPTION '% cannot be "%"', k.name, p_value USING ERRCODE = 'PG905',
-			HINT = CASE k.kind WHEN 'choice' THEN 'one of ' || replace(k.choices, '|', ', ')
-			ELSE 'from ' || pgaf._show(k, k.lowest) || ' to ' || pgaf._show(k, k.highest) END;
+			HINT = CASE k.kind
+			       WHEN 'choice' THEN 'one of ' || replace(k.choices, '|', ', ')
+			       ELSE format('from %s to %s', pgaf._show(k, k.lowest),
+			                   pgaf._show(k, k.highest)) END;
 	END IF;
 	INSERT INTO pgaf.setting VALUES (p_formation, k.name, pgaf._show(k, number))
 	ON CONFLICT (formation, name) DO UPDATE SET value = excluded.value;
 	PERFORM pgaf._refuse_relation(p_formation);
 	UPDATE pgaf.formation SET line = 'settings' || (
 		SELECT string_agg(CASE s.name WHEN 'on_disagreement'
-			THEN ' move_on_disagreement=' || CASE s.value WHEN 'move' THEN 'true' ELSE 'false' END
+			THEN ' move_on_disagreement=' || (s.value = 'move')
 			ELSE format(' %s=%s', s.name, s.value) END, '' ORDER BY s.name)
 		FROM pgaf.setting s WHERE s.formation = p_formation)
 	WHERE name = p_formation;
@@ -915,7 +929,8 @@ DECLARE
 BEGIN
 	PERFORM FROM pgaf.grp WHERE formation = p_formation AND id = p_group FOR UPDATE;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'there is no group %/%', p_formation, p_group USING ERRCODE = 'PG908';
+		RAISE EXCEPTION 'there is no group %/%', p_formation, p_group
+			USING ERRCODE = 'PG908';
 	ELSIF p_to <> 0 AND NOT EXISTS (SELECT FROM pgaf.node n WHERE n.formation = p_formation
 			AND n.grp = p_group AND n.id = p_to) THEN
 		RAISE EXCEPTION 'there is no node % in group %/%', p_to, p_formation, p_group
@@ -924,7 +939,8 @@ BEGIN
 	SELECT s.request_number INTO request FROM pgaf.snapshot s
 	WHERE s.formation = p_formation AND s.grp = p_group LIMIT 1;
 	IF request IS NOT NULL THEN
-		RAISE EXCEPTION 'request % for this group still waits', request USING ERRCODE = 'PG905',
+		RAISE EXCEPTION 'request % for this group still waits', request
+			USING ERRCODE = 'PG905',
 			HINT = 'try again when it is answered';
 	END IF;
 	INSERT INTO pgaf.request (formation, grp, kind, to_node, allow_loss, until)
@@ -988,7 +1004,7 @@ EXCEPTION
 			HINT = 'drop its nodes first';
 END $$;
 
--- ---- rights and first rows -----------------------------------------------------------------------
+-- ---- rights and first rows --------------------------------------------------------------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pgaf FROM PUBLIC;
 GRANT USAGE ON SCHEMA pgaf TO pgaf_keeper, pgaf_operator, pgaf_reader;

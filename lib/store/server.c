@@ -10,251 +10,20 @@
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/pure/error.h"
 #include "base/sys.h"
-#include "pg/disk.h"
 #include "pg/process.h"
 
 /* How often a starting server's state is looked at, and how long it may take. */
-#define LOOK_EVERY   PGAF_MSEC(10)
+#define LOOK_EVERY PGAF_MSEC(10)
 #define SERVER_LIMIT PGAF_SECONDS(10)
 
-static void server_log(const struct server *server, enum pgaf_log_level level, const char *event,
-                       const char *format, ...) PGAF_PRINTF(4, 5);
-
-static void
-server_log(const struct server *server, enum pgaf_log_level level, const char *event,
-           const char *format, ...)
-{
-	char text[512];
-	va_list arguments;
-
-	if (!server->log)
-		return;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	server->log(server->log_ctx, &(struct pgaf_log){
-					     .level = level,
-					     .event = event,
-					     .text = text,
-					     .formation = "",
-					     .node_name = "",
-				     });
-}
-
-static void
-server_fail(struct server *server, const struct pgaf_error *error)
-{
-	struct pgaf_error copy = *error;
-
-	server->phase = SERVER_FAILED;
-	loop_timer_set(server->timer, PGAF_NEVER);
-	server->callbacks.failed(server->ctx, &copy);
-}
-
-/* ---- blocking work --------------------------------------------------------------------- */
-
-struct server_job {
-	struct server *server; /* NULL: nobody waits */
-	int (*work)(struct server *server, struct pgaf_error *error);
-	void (*then)(struct server *server);
-	struct server copy; /* what the worker reads */
-	struct pgaf_error error;
-};
-
-static void
-server_job_work(void *arg)
-{
-	struct server_job *job = arg;
-
-	job->work(&job->copy, &job->error);
-}
-
-static void
-server_job_finished(void *arg)
-{
-	struct server_job *job = arg;
-	struct server *server = job->server;
-	struct pgaf_error error = job->error;
-	void (*then)(struct server *) = job->then;
-
-	free(job);
-	if (!server)
-		return;
-	server->job = NULL;
-	if (error.code < 0)
-		server_fail(server, &error);
-	else
-		then(server);
-}
-
-static void
-server_run_job(struct server *server, int (*work)(struct server *, struct pgaf_error *),
-               void (*then)(struct server *))
-{
-	struct server_job *job = calloc(1, sizeof(*job));
-	struct pgaf_error error = { 0 };
-
-	if (job) {
-		job->server = server;
-		job->work = work;
-		job->then = then;
-		job->copy = *server;
-		server->job = job;
-		if (loop_job(server->loop, server_job_work, server_job_finished, job) == 0)
-			return;
-		server->job = NULL;
-	}
-	free(job);
-	error_set(&error, PGAF_ENOMEM, "out of memory");
-	server_fail(server, &error);
-}
-
-/* ---- programs -------------------------------------------------------------------------- */
-
-static int
-server_run_program(struct server *server, const char *const *argv,
-                   void (*ended)(void *ctx, int status, const char *output))
-{
-	struct pgaf_error error = { 0 };
-
-	server->program = loop_child_start(server->loop,
-	                                   &(struct loop_child_options){
-						   .argv = argv,
-						   .ended = ended,
-						   .ctx = server,
-					   },
-	                                   &error);
-	if (server->program)
-		return 0;
-	server_fail(server, &error);
-	return PGAF_ECHILD;
-}
-
-/* True when the program did its work; otherwise its last line says why not. */
-static bool
-server_program_worked(struct server *server, const char *name, int status, const char *output)
-{
-	struct pgaf_error error = { 0 };
-	size_t end = strlen(output);
-	size_t begin = 0;
-
-	server->program = NULL;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return true;
-	while (end > 0 && output[end - 1] == '\n')
-		end--;
-	begin = end;
-	while (begin > 0 && output[begin - 1] != '\n' && end - begin < 300)
-		begin--;
-	error_set(&error, PGAF_ECHILD, "%s failed: %.*s", name, (int)(end - begin), output + begin);
-	server_fail(server, &error);
-	return false;
-}
-
-/* ---- making it --------------------------------------------------------------------------- */
-
-static void server_certificate(struct server *server);
-static void server_launch(struct server *server);
-static void server_write_and_launch(struct server *server);
-
-static int
-work_mark_new(struct server *server, struct pgaf_error *error)
-{
-	return server_mark(server, DIRECTORY_NEW, error);
-}
-
-static void
-initdb_ended(void *ctx, int status, const char *output)
-{
-	struct server *server = ctx;
-
-	if (server_program_worked(server, "initdb", status, output))
-		server_run_job(server, work_mark_new, server_certificate);
-}
-
-static void
-server_initdb(struct server *server)
-{
-	char program[SERVER_PATH_MAX + 16];
-	struct text text = TEXT(program);
-	char user[96];
-	const char *argv[] = {
-		program, "-D", server->pgdata, user, "--data-checksums", "--encoding=UTF8",
-		"--locale=C.UTF-8", "--auth=reject", NULL,
-	};
-
-	text_addf(&text, "%s/initdb", server->bindir);
-	snprintf(user, sizeof(user), "--username=%s", server->user);
-	server_log(server, PGAF_LOG_INFO, "store-created", "makes the store's database in %s",
-	           server->pgdata);
-	server_run_program(server, argv, initdb_ended);
-}
-
-/* Nothing of an unfinished initdb is worth keeping; the mark goes first. */
-static int
-work_clear(struct server *server, struct pgaf_error *error)
-{
-	int result = server_mark(server, DIRECTORY_UNFINISHED, error);
-
-	return result < 0 ? result : disk_empty(server->pgdata, NULL, NULL, error);
-}
-
-static void
-certificate_ended(void *ctx, int status, const char *output)
-{
-	struct server *server = ctx;
-
-	if (server_program_worked(server, "openssl", status, output))
-		server_write_and_launch(server);
-}
-
-/* Self-signed, for ten years, with the name keepers connect to. */
-static void
-server_certificate(struct server *server)
-{
-	char subject[PGAF_HOST_MAX + 16];
-	char name[PGAF_HOST_MAX + 48];
-	bool numeric = strspn(server->hostname, "0123456789.") == strlen(server->hostname) ||
-	               strchr(server->hostname, ':') != NULL;
-	const char *argv[] = {
-		"/usr/bin/openssl", "req", "-new", "-x509", "-days", "3650", "-nodes", "-newkey",
-		"ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", subject, "-addext",
-		name, "-keyout", server->key_file, "-out", server->cert_file, NULL,
-	};
-
-	if (!server->ssl || !server->makes_cert || disk_exists(server->cert_file)) {
-		server_write_and_launch(server);
-		return;
-	}
-	/* The subject's room is 64 bytes by the standard; the alternative name is what counts. */
-	snprintf(subject, sizeof(subject), "/CN=%.60s", server->hostname);
-	snprintf(name, sizeof(name), "subjectAltName=%s:%s", numeric ? "IP" : "DNS",
-	         server->hostname);
-	server_run_program(server, argv, certificate_ended);
-}
-
-static int
-work_write_files(struct server *server, struct pgaf_error *error)
-{
-	return server_write_files(server, error);
-}
-
-static void
-server_write_and_launch(struct server *server)
-{
-	server_run_job(server, work_write_files, server_launch);
-}
-
-/* ---- running -------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------- */
 
 static void server_poll(struct server *server);
 static void server_set_up(struct server *server);
@@ -263,7 +32,7 @@ static void server_set_up(struct server *server);
 static void
 server_ended(struct server *server)
 {
-	struct pgaf_error error = { 0 };
+	struct pgaf_error error = {0};
 	char reason[300];
 	bool port_in_use = false;
 	bool never_ran = server->phase == SERVER_STARTING;
@@ -342,7 +111,7 @@ server_attach(struct server *server)
 	return true;
 }
 
-static void
+void
 server_launch(struct server *server)
 {
 	char program[SERVER_PATH_MAX + 16];
@@ -350,9 +119,9 @@ server_launch(struct server *server)
 	char hba[SERVER_PATH_MAX + 64];
 	char ident[SERVER_PATH_MAX + 64];
 	char log[SERVER_PATH_MAX + 64];
-	struct pgaf_error error = { 0 };
-	const char *argv[] = { program, "-D", server->pgdata, "-c", config, "-c", hba,
-		               "-c", ident, NULL };
+	struct pgaf_error error = {0};
+	const char *argv[] = {program, "-D", server->pgdata, "-c",  config,
+	                      "-c",    hba,  "-c",           ident, NULL};
 
 	if (server->stop_asked) {
 		server_ended(server);
@@ -403,7 +172,7 @@ server_signal(struct server *server, int signal)
 		loop_process_signal(server->process, signal);
 }
 
-/* ---- database and roles ------------------------------------------------------------------------ */
+/* ---- database and roles -------------------------------------------------------------- */
 
 static void server_next_statement(struct server *server);
 
@@ -454,7 +223,7 @@ static void
 setup_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
 {
 	struct server *server = ctx;
-	struct pgaf_error copy = { 0 };
+	struct pgaf_error copy = {0};
 
 	if (!result)
 		return; /* `lost` follows */
@@ -513,8 +282,8 @@ setup_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *error)
 static void
 server_set_up(struct server *server)
 {
-	const char *keywords[] = { "port", "user", "dbname", NULL };
-	const char *values[] = { server->port, server->user, "postgres", NULL };
+	const char *keywords[] = {"port", "user", "dbname", NULL};
+	const char *values[] = {server->port, server->user, "postgres", NULL};
 
 	server->phase = SERVER_SETTING_UP;
 	if (server->set_up) {
@@ -541,12 +310,12 @@ server_set_up(struct server *server)
 		loop_timer_set(server->timer, loop_now(server->loop) + PGAF_MSEC(100));
 }
 
-/* ---- start and stop ---------------------------------------------------------------------------- */
+/* ---- start and stop ------------------------------------------------------------------ */
 
 void
 server_start(struct server *server)
 {
-	struct pgaf_error error = { 0 };
+	struct pgaf_error error = {0};
 	enum server_directory found = server_look(server);
 
 	server->phase = SERVER_MAKING;
@@ -565,7 +334,7 @@ server_start(struct server *server)
 	else if (found == DIRECTORY_OURS || found == DIRECTORY_NEW)
 		server_certificate(server);
 	else
-		server_run_job(server, work_clear, server_initdb);
+		server_make(server);
 }
 
 static void
@@ -606,11 +375,7 @@ server_stop(struct server *server, pgaf_time limit)
 	server->conn = NULL;
 	if (server->postmaster == 0) {
 		/* initdb, openssl or a job under way: its end is not waited for. */
-		loop_child_free(server->program);
-		server->program = NULL;
-		if (server->job)
-			server->job->server = NULL;
-		server->job = NULL;
+		server_make_cancel(server);
 		server->phase = SERVER_STOPPED;
 		loop_timer_set(server->timer, PGAF_NEVER);
 		server->callbacks.stopped(server->ctx);
@@ -631,10 +396,10 @@ void
 server_reload(struct server *server)
 {
 	if (server->phase == SERVER_RUNNING && !server->job)
-		server_run_job(server, work_write_files, reload_written);
+		server_run_job(server, server_work_files, reload_written);
 }
 
-/* ---- construction ------------------------------------------------------------------------------- */
+/* ---- construction -------------------------------------------------------------------- */
 
 static void
 fill_text(char *to, size_t room, const char *value, const char *initial)
@@ -671,8 +436,7 @@ fill_certificate(struct server *server, const struct server_options *options,
 }
 
 static int
-fill_networks(struct server *server, const struct server_options *options,
-              struct pgaf_error *error)
+fill_networks(struct server *server, const struct server_options *options, struct pgaf_error *error)
 {
 	struct text text = TEXT(server->networks);
 
@@ -731,7 +495,7 @@ server_new(struct loop *loop, const struct server_options *options,
            const struct server_callbacks *callbacks, void *ctx, struct pgaf_error *error)
 {
 	struct server *server = calloc(1, sizeof(*server));
-	struct pgaf_error local = { 0 };
+	struct pgaf_error local = {0};
 
 	if (!server) {
 		error_set(error, PGAF_ENOMEM, "out of memory");
@@ -761,10 +525,8 @@ server_free(struct server *server)
 {
 	if (!server)
 		return;
-	if (server->job)
-		server->job->server = NULL;
+	server_make_cancel(server);
 	conn_free(server->conn);
-	loop_child_free(server->program);
 	loop_child_free(server->child);
 	loop_process_free(server->process);
 	loop_timer_free(server->timer);

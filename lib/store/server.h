@@ -36,8 +36,9 @@ struct server_options {
 
 struct server_callbacks {
 	void (*ready)(void *ctx); /* accepts connections (again) and has its database */
-	void (*down)(void *ctx, const struct pgaf_error *error); /* it ended; is started again inside */
-	/* Waiting cures nothing (exit 4 or 1): PGAF_EREFUSED, PGAF_ECONFIG, PGAF_ECHILD, PGAF_ESYS. */
+	/* It ended; it is started again inside. */
+	void (*down)(void *ctx, const struct pgaf_error *error);
+	/* Waiting cures nothing (exit 4 or 1): PGAF_EREFUSED, _ECONFIG, _ECHILD, _ESYS. */
 	void (*failed)(void *ctx, const struct pgaf_error *error);
 	void (*stopped)(void *ctx); /* after server_stop */
 };

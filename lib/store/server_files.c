@@ -19,9 +19,9 @@
 #include "store/server_parts.h"
 
 #define PROGRAMS_ROOT "/usr/lib/postgresql"
-#define MARK_FILE     "pgaf_store" /* in the data directory */
-#define MAKING_FILE   "making-the-store"
-#define LOG_FILE      "postgres.log"
+#define MARK_FILE "pgaf_store" /* in the data directory */
+#define MAKING_FILE "making-the-store"
+#define LOG_FILE "postgres.log"
 
 void
 server_path(const struct server *server, const char *name, struct text *to)
@@ -40,7 +40,7 @@ write_text(const struct server *server, const char *name, const char *content,
 	return files_write(path, content, strlen(content), 0600, error);
 }
 
-/* ---- secrets -------------------------------------------------------------------------- */
+/* ---- secrets ------------------------------------------------------------------------- */
 
 /* Read the secret, or make one when there is none yet. */
 static int
@@ -75,12 +75,7 @@ server_read_secrets(struct server *server, struct pgaf_error *error)
 	struct text text = TEXT(server->join_secret_path);
 	int result = 0;
 
-	if (server->join_secret[0] != '\0') {
-		/* It was read already. */
-	} else if (server->join_secret_path[0] != '\0') {
-		result = files_read_secret(server->join_secret_path, server->join_secret,
-		                           sizeof(server->join_secret), error);
-	} else {
+	if (server->join_secret[0] == '\0') {
 		server_path(server, "join-secret", &text);
 		result = secret_get(server->join_secret_path, server->join_secret,
 		                    &server->made_join_secret, error);
@@ -93,7 +88,7 @@ server_read_secrets(struct server *server, struct pgaf_error *error)
 	return result;
 }
 
-/* ---- programs ------------------------------------------------------------------------- */
+/* ---- programs ------------------------------------------------------------------------ */
 
 static bool
 has_programs(const char *directory)
@@ -178,7 +173,7 @@ server_choose_bindir(struct server *server, struct pgaf_error *error)
 	                 "directory with --bindir");
 }
 
-/* ---- configuration -------------------------------------------------------------------- */
+/* ---- configuration ------------------------------------------------------------------- */
 
 /* A value in postgresql.conf: quotes doubled, backslashes too. */
 static void
@@ -273,7 +268,7 @@ write_hba(const struct server *server, struct text *to)
 static void
 write_ident(const struct server *server, struct text *to)
 {
-	const char *users[] = { server->user, "root" };
+	const char *users[] = {server->user, "root"};
 
 	text_add(to, "# Written by pgaf-monitor before each start; changes are lost.\n");
 	for (size_t i = 0; i < (strcmp(server->user, "root") == 0 ? 1U : 2U); i++) {
@@ -303,7 +298,7 @@ server_write_files(const struct server *server, struct pgaf_error *error)
 	return result;
 }
 
-/* ---- whose directory --------------------------------------------------------------------- */
+/* ---- whose directory ----------------------------------------------------------------- */
 
 static void
 mark_path(const struct server *server, struct text *to)
@@ -353,7 +348,7 @@ server_mark(const struct server *server, enum server_directory what, struct pgaf
 	return files_sync_directory(server->state_dir, error);
 }
 
-/* ---- why it does not start ------------------------------------------------------------------ */
+/* ---- why it does not start ----------------------------------------------------------- */
 
 void
 server_reason(const struct server *server, char *to, size_t room, bool *port_in_use)

@@ -67,6 +67,21 @@ struct server {
 	size_t               setup;    /* statement */
 };
 
+/* server.c */
+void server_launch(struct server *server);
+
+/* server_make.c. One job or program at a time; its failure ends in `failed`. */
+void server_make(struct server *server);        /* initdb, then server_certificate() */
+void server_certificate(struct server *server); /* where wanted, then files and server_launch() */
+void server_run_job(struct server *server, int (*work)(struct server *, struct pgaf_error *),
+                    void (*then)(struct server *));
+/* What is under way goes on, but nobody waits for it. */
+void server_make_cancel(struct server *server);
+int server_work_files(struct server *server, struct pgaf_error *error);
+void server_fail(struct server *server, const struct pgaf_error *error);
+void server_log(const struct server *server, enum pgaf_log_level level, const char *event,
+                const char *format, ...) PGAF_PRINTF(4, 5);
+
 /* server_files.c. All of these block. */
 int server_read_secrets(struct server *server, struct pgaf_error *error);
 int server_choose_bindir(struct server *server, struct pgaf_error *error);

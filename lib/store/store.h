@@ -25,7 +25,8 @@ enum store_change {
 };
 
 struct store_callbacks {
-	void (*opened)(void *ctx, uint64_t incarnation, pgaf_time age); /* age < 0: not known to be new */
+	/* age < 0: not known to be new */
+	void (*opened)(void *ctx, uint64_t incarnation, pgaf_time age);
 	/* PGAF_EREFUSED, PGAF_ECONFIG, PGAF_EAUTH: waiting cures nothing, it is not tried again.
 	 * Anything else (also: another monitor decides at the moment) is tried again inside. */
 	void (*lost)(void *ctx, const struct pgaf_error *error);
@@ -50,16 +51,18 @@ struct store_ops {
 	 * each, or one with node 0 when there are none. New facts are told by `changed`; a report
 	 * that only says "the same as before" is found by asking: do so every report_interval or
 	 * oftener. Ages in it are as of now. Not stored: `report` is borrowed. */
-	void (*reports)(struct store *store, const struct store_group_key *key, store_reports_fn done,
-	                void *ctx);
-	/* Durable; 0, PGAF_ESTALE when epoch or claim are not the decision's, else unknown outcome. */
+	void (*reports)(struct store *store, const struct store_group_key *key,
+	                store_reports_fn done, void *ctx);
+	/* Durable; 0, PGAF_ESTALE when epoch or claim are not the decision's, else the outcome is
+	 * not known. */
 	void (*commit)(struct store *store, const struct store_group_key *key,
 	               const struct decision *decision, store_commit_fn done, void *ctx);
 	void (*sessions)(struct store *store, const struct store_group_key *key,
 	                 store_sessions_fn done, void *ctx);
-	/* Leave the group's snapshot (text form) for operators to see; a hint that may be lost. Call
-	 * when what is seen of a node changes class, not with every probe. */
-	void (*publish)(struct store *store, const struct store_group_key *key, const char *picture);
+	/* Leave the group's snapshot (text form) for operators to see; a hint that may be lost.
+	 * Call when what is seen of a node changes class, not with every probe. */
+	void (*publish)(struct store *store, const struct store_group_key *key,
+	                const char *picture);
 };
 
 struct store {

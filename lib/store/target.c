@@ -33,10 +33,26 @@ static const char *
 target_word(const char *keyword)
 {
 	static const char *const words[] = {
-		"port", "dbname", "user", "password", "passfile", "sslmode", "sslrootcert",
-		"sslcert", "sslkey", "sslcrl", "sslsni", "application_name", "options",
-		"channel_binding", "keepalives", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "ssl_min_protocol_version", "krbsrvname",
+		"port",
+		"dbname",
+		"user",
+		"password",
+		"passfile",
+		"sslmode",
+		"sslrootcert",
+		"sslcert",
+		"sslkey",
+		"sslcrl",
+		"sslsni",
+		"application_name",
+		"options",
+		"channel_binding",
+		"keepalives",
+		"keepalives_idle",
+		"keepalives_interval",
+		"keepalives_count",
+		"ssl_min_protocol_version",
+		"krbsrvname",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -104,7 +120,7 @@ target_done(struct target *target)
 	*target = (struct target){.count = 0};
 }
 
-/* ---- waits and random numbers -------------------------------------------------- */
+/* ---- waits and random numbers -------------------------------------------------------- */
 
 pgaf_time
 backoff_next(struct backoff *backoff)
@@ -134,24 +150,21 @@ random_hex(char *to, size_t room)
 	return 0;
 }
 
-/* ---- answers -------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------- */
 
 static const struct {
 	const char *sqlstate;
-	int         code;
+	int code;
 } answer_codes[] = {
-	{ "PG900", PGAF_ENOENT },   /* no such node in this store */
-	{ "PG901", PGAF_EREFUSED }, /* name or address taken */
-	{ "PG902", PGAF_EREFUSED }, /* foreign data */
-	{ "PG903", PGAF_EREFUSED }, /* dropped */
-	{ "PG904", PGAF_ENOENT },   /* dropped */
-	{ "PG905", PGAF_EREFUSED },
-	{ "PG906", PGAF_ESTALE },   /* another session speaks */
-	{ "PG907", PGAF_EREFUSED },
-	{ "PG908", PGAF_ENOENT },
-	{ "28PG1", PGAF_EAUTH },
-	{ "42501", PGAF_EAUTH }, /* insufficient privilege */
-	{ "23514", PGAF_EINVAL }, /* a value that no column takes */
+	{"PG900", PGAF_ENOENT},                           /* no such node in this store */
+	{"PG901", PGAF_EREFUSED},                         /* name or address taken */
+	{"PG902", PGAF_EREFUSED},                         /* foreign data */
+	{"PG903", PGAF_EREFUSED},                         /* dropped */
+	{"PG904", PGAF_ENOENT},                           /* dropped */
+	{"PG905", PGAF_EREFUSED}, {"PG906", PGAF_ESTALE}, /* another session speaks */
+	{"PG907", PGAF_EREFUSED}, {"PG908", PGAF_ENOENT},
+	{"28PG1", PGAF_EAUTH},    {"42501", PGAF_EAUTH}, /* insufficient privilege */
+	{"23514", PGAF_EINVAL},                          /* a value that no column takes */
 };
 
 int

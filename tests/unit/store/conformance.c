@@ -20,7 +20,7 @@ standing_report(void)
 		.lsn_complete = true,
 		.has_data = true,
 		.peer_count = 1,
-		.peers = { { .node = 2, .reached = true, .age_ms = 40 } },
+		.peers = {{.node = 2, .reached = true, .age_ms = 40}},
 	};
 
 	return report;
@@ -71,12 +71,18 @@ START_TEST(a_decision_is_written_whole_and_once)
 	decision.group.high_lsn = 0x123456789a;
 	decision.group.possible_count = 1;
 	decision.group.possible[0] = (struct sync_set){
-		.version = 4, .required = 1, .count = 1, .members = { { .node = 1, .admission = 2 } },
+		.version = 4,
+		.required = 1,
+		.count = 1,
+		.members = {{.node = 1, .admission = 2}},
 	};
 	decision.assignment_count = 1;
 	decision.assignments[0].node = 1;
 	decision.assignments[0].goal = (struct goal){
-		.state = PGAF_STATE_SINGLE, .epoch = 1, .rule = 100, .min_lsn = 77,
+		.state = PGAF_STATE_SINGLE,
+		.epoch = 1,
+		.rule = 100,
+		.min_lsn = 77,
 	};
 	decision.admission_count = 1;
 	decision.admissions[0].node = 1;
@@ -114,7 +120,10 @@ order_promotion(struct monitor_log *monitor, pgaf_node_id node)
 	struct decision decision = stand_decision(stand_load(monitor), "promotion");
 
 	decision.group.promotion = (struct promotion){
-		.node = node, .from = 1, .epoch = decision.group.epoch, .timeline = 2,
+		.node = node,
+		.from = 1,
+		.epoch = decision.group.epoch,
+		.timeline = 2,
 	};
 	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
 }
@@ -140,7 +149,7 @@ START_TEST(a_claim_and_a_decision_exclude_each_other)
 
 	fresh = stand_decision(stand_load(monitor), "another is chosen with proof");
 	ck_assert(fresh.from_claimed);
-	fresh.group.promotion = (struct promotion){ .node = 1, .epoch = fresh.group.epoch };
+	fresh.group.promotion = (struct promotion){.node = 1, .epoch = fresh.group.epoch};
 	ck_assert_int_eq(stand_commit(monitor, &fresh), 0);
 	ck_assert(!stand_claim(two, epoch));
 	ck_assert(!stand_load(monitor)->group.promotion.claimed);
@@ -274,7 +283,7 @@ START_TEST(what_happens_while_cut_off_is_read_afterwards)
 	decision = stand_decision(stand_load(monitor), "while nobody listens");
 	decision.assignment_count = 1;
 	decision.assignments[0].node = 1;
-	decision.assignments[0].goal = (struct goal){ .state = PGAF_STATE_DRAINING, .epoch = 1 };
+	decision.assignments[0].goal = (struct goal){.state = PGAF_STATE_DRAINING, .epoch = 1};
 	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
 	stand_cut(keeper);
 	stand_settle(PGAF_MSEC(50));

@@ -8,7 +8,7 @@
 #include "unit/store/conformance.h"
 #include "unit/store/stand.h"
 
-static const struct report lived = { .state = PGAF_STATE_SECONDARY, .run = 1, .has_data = true };
+static const struct report lived = {.state = PGAF_STATE_SECONDARY, .run = 1, .has_data = true};
 
 /* A new keeper with this registration: its answer. */
 static int

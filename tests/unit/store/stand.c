@@ -14,17 +14,17 @@
 
 #include "base/pure/text.h"
 
-#define KEEPERS_MAX  12
+#define KEEPERS_MAX 12
 #define MONITORS_MAX 3
 /* Where a port is looked for; each program takes the first that is free. */
 #define PORT_FIRST 25000U
-#define PORT_LAST  25080U
+#define PORT_LAST 25080U
 
 enum stand_kind stand_kind;
 struct memory_store *stand_memory;
 struct loop *stand_loop;
 struct server *stand_server;
-const struct store_group_key stand_group = { .formation = "default" };
+const struct store_group_key stand_group = {.formation = "default"};
 char stand_directory[64];
 uint32_t stand_port;
 
@@ -55,7 +55,7 @@ give_up(const char *what, const char *why)
 static bool
 turn(pgaf_time until)
 {
-	struct pollfd poll_fd = { .fd = -1, .events = POLLIN };
+	struct pollfd poll_fd = {.fd = -1, .events = POLLIN};
 
 	if (stand_kind == STAND_MEMORY)
 		return memory_store_run_one(stand_memory);
@@ -98,7 +98,7 @@ counter_reached(void *ctx)
 void
 stand_wait(const int *counter, int least, const char *what)
 {
-	stand_wait_true(counter_reached, &(struct counter){ .at = counter, .least = least }, what);
+	stand_wait_true(counter_reached, &(struct counter){.at = counter, .least = least}, what);
 }
 
 void
@@ -110,7 +110,7 @@ stand_settle(pgaf_time time)
 		continue;
 }
 
-/* ---- what is told ---------------------------------------------------------------------- */
+/* ---- what is told -------------------------------------------------------------------- */
 
 static void
 on_registered(void *ctx, int result, const struct link_registered *answer,
@@ -252,7 +252,7 @@ on_sessions(void *ctx, int result, const pgaf_node_id *open, uint32_t count)
 	log->session_answers++;
 }
 
-/* ---- faces -------------------------------------------------------------------------------- */
+/* ---- faces --------------------------------------------------------------------------- */
 
 struct monitor_log *
 stand_monitor(void)
@@ -301,7 +301,7 @@ void
 stand_relink(struct keeper_log *keeper, const char *secret)
 {
 	char uri[96];
-	const char *uris[] = { uri };
+	const char *uris[] = {uri};
 
 	if (keeper->link)
 		keeper->link->ops->free(keeper->link);
@@ -413,7 +413,7 @@ stand_cut(struct keeper_log *keeper)
 	stand_wait(&keeper->opened, opened + 1, "the session again");
 }
 
-/* ---- calls -------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------- */
 
 const struct snapshot *
 stand_load(struct monitor_log *monitor)
@@ -494,7 +494,7 @@ stand_decision(const struct snapshot *snap, const char *text)
 	return decision;
 }
 
-/* ---- SQL ------------------------------------------------------------------------------------------ */
+/* ---- SQL ----------------------------------------------------------------------------- */
 
 const char *
 stand_sql(const char *sql)
@@ -523,7 +523,7 @@ stand_connect(const char *user, const char *password)
 	return PQconnectdb(uri);
 }
 
-/* ---- the server ------------------------------------------------------------------------------------- */
+/* ---- the server ---------------------------------------------------------------------- */
 
 static void
 on_ready(void *ctx)
@@ -556,8 +556,8 @@ on_stopped(void *ctx)
 static void
 become_postgres(char **argv)
 {
-	char *again[16] = { "setpriv", "--reuid", "postgres", "--regid", "postgres",
-		            "--init-groups", "--" };
+	char *again[16] = {"setpriv",  "--reuid",       "postgres", "--regid",
+	                   "postgres", "--init-groups", "--"};
 	size_t count = 7;
 
 	if (geteuid() != 0)
@@ -607,7 +607,7 @@ stand_begin(char **argv)
 {
 	char data[80];
 	char state[80];
-	struct pgaf_error error = { 0 };
+	struct pgaf_error error = {0};
 
 	if (stand_kind == STAND_MEMORY)
 		return;

@@ -7,7 +7,7 @@
 #include "unit/store/conformance.h"
 #include "unit/store/stand.h"
 
-static const struct report running = { .state = PGAF_STATE_PRIMARY, .run = 1, .has_data = true };
+static const struct report running = {.state = PGAF_STATE_PRIMARY, .run = 1, .has_data = true};
 
 START_TEST(a_crash_loses_what_was_not_durable)
 {
@@ -92,7 +92,7 @@ START_TEST(operators_are_heard)
 {
 	struct monitor_log *monitor = stand_monitor();
 	struct keeper_log *keeper = stand_node("node1", 5001);
-	struct request request = { .kind = REQUEST_SWITCHOVER };
+	struct request request = {.kind = REQUEST_SWITCHOVER};
 	struct settings settings;
 	struct decision decision;
 
@@ -100,7 +100,7 @@ START_TEST(operators_are_heard)
 	ck_assert_int_eq(memory_store_ask(stand_memory, &stand_group, &request), PGAF_EREFUSED);
 	ck_assert_int_eq(stand_load(monitor)->group.request.kind, REQUEST_SWITCHOVER);
 	decision = stand_decision(&monitor->snap, "done");
-	decision.group.request = (struct request){ .kind = REQUEST_NONE };
+	decision.group.request = (struct request){.kind = REQUEST_NONE};
 	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
 	ck_assert_int_eq(stand_load(monitor)->group.request.kind, REQUEST_NONE);
 

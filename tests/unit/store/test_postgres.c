@@ -21,7 +21,7 @@ static const struct report running = {
 	.pg = PG_PRIMARY,
 	.lsn = 5000,
 	.peer_count = 1,
-	.peers = { { .node = 2, .reached = true, .age_ms = 10 } },
+	.peers = {{.node = 2, .reached = true, .age_ms = 10}},
 };
 
 static struct monitor_log *
@@ -43,9 +43,10 @@ state_of(const char *role, const char *password, const char *sql)
 
 	ck_assert_msg(PQstatus(pg) == CONNECTION_OK, "%s", PQerrorMessage(pg));
 	result = PQexec(pg, sql);
-	text_copy(state, sizeof(state), PQresultErrorField(result, PG_DIAG_SQLSTATE)
-	                                        ? PQresultErrorField(result, PG_DIAG_SQLSTATE)
-	                                        : "");
+	text_copy(state, sizeof(state),
+	          PQresultErrorField(result, PG_DIAG_SQLSTATE)
+	                  ? PQresultErrorField(result, PG_DIAG_SQLSTATE)
+	                  : "");
 	PQclear(result);
 	PQfinish(pg);
 	return state;
@@ -177,12 +178,12 @@ END_TEST
 
 START_TEST(a_bad_uri_is_told)
 {
-	static const char *const uris[] = { "postgres://one,two/pgaf", "nonsense", "dbname=pgaf" };
-	struct link_callbacks none = { .registered = NULL };
+	static const char *const uris[] = {"postgres://one,two/pgaf", "nonsense", "dbname=pgaf"};
+	struct link_callbacks none = {.registered = NULL};
 
 	for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
-		struct pgaf_error error = { 0 };
-		struct postgres_link_options options = { .uris = &uris[i], .uri_count = 1 };
+		struct pgaf_error error = {0};
+		struct postgres_link_options options = {.uris = &uris[i], .uri_count = 1};
 
 		ck_assert_ptr_null(postgres_link_new(stand_loop, &options, &none, NULL, &error));
 		ck_assert_int_eq(error.code, PGAF_ECONFIG);
@@ -196,10 +197,11 @@ START_TEST(settings_keep_their_bounds_and_relations)
 	struct keeper_log *keeper = stand_node("node1", 5001);
 
 	ck_assert_str_eq(
-		operator_state("SELECT pgaf.set_formation('default', 'silence-limit', '2.5s')"), "");
-	ck_assert_str_eq(operator_state(
-				 "SELECT pgaf.set_formation('default', 'probe_interval', '1s')"),
-	                 "PG907");
+		operator_state("SELECT pgaf.set_formation('default', 'silence-limit', '2.5s')"),
+		"");
+	ck_assert_str_eq(
+		operator_state("SELECT pgaf.set_formation('default', 'probe_interval', '1s')"),
+		"PG907");
 	ck_assert_str_eq(
 		operator_state("SELECT pgaf.set_formation('default', 'report_interval', '3s')"),
 		"PG907");
@@ -212,8 +214,7 @@ START_TEST(settings_keep_their_bounds_and_relations)
 	ck_assert_str_eq(operator_state("SELECT pgaf.set_formation('none', 'stop-limit', '9s')"),
 	                 "PG908");
 	ck_assert_str_eq(
-		operator_state(
-			"SELECT pgaf.set_formation('default', 'number-sync-standbys', '1')"),
+		operator_state("SELECT pgaf.set_formation('default', 'number-sync-standbys', '1')"),
 		"");
 	ck_assert_str_eq(
 		operator_state("SELECT pgaf.set_formation('default', 'on-disagreement', 'move')"),
@@ -253,7 +254,7 @@ START_TEST(a_request_is_answered_by_a_decision)
 	ck_assert_uint_eq(monitor->snap.group.request.to, 1);
 	ck_assert_uint_eq(monitor->snap.group.request.number, 1);
 	decision = stand_decision(&monitor->snap, "it is the primary already");
-	decision.group.request = (struct request){ .kind = REQUEST_NONE };
+	decision.group.request = (struct request){.kind = REQUEST_NONE};
 	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
 	ck_assert_str_eq(stand_sql("SELECT state || ': ' || text FROM pgaf.request_state(1)"),
 	                 "taken: it is the primary already");
@@ -275,7 +276,7 @@ START_TEST(events_tell_the_story)
 	decision = stand_decision(stand_load(monitor), "because");
 	decision.assignment_count = 1;
 	decision.assignments[0].node = 1;
-	decision.assignments[0].goal = (struct goal){ .state = PGAF_STATE_PRIMARY };
+	decision.assignments[0].goal = (struct goal){.state = PGAF_STATE_PRIMARY};
 	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
 	ck_assert_str_eq(stand_sql("SELECT string_agg(concat_ws('|', epoch, node_name, reported, "
 	                           "goal, rule, text), E'\\n' ORDER BY event_id) "
@@ -385,7 +386,7 @@ END_TEST
 START_TEST(a_call_without_a_store_ends)
 {
 	struct monitor_log *monitor = stand_monitor();
-	struct decision decision = { .rule = 1 };
+	struct decision decision = {.rule = 1};
 
 	ck_assert_int_eq(stand_commit(monitor, &decision), PGAF_ECONN);
 }

@@ -59,7 +59,7 @@ on_stopped(void *ctx)
 static struct server *
 server(struct told *told)
 {
-	struct pgaf_error error = { 0 };
+	struct pgaf_error error = {0};
 	struct server *made = server_new(stand_loop,
 	                                 &(struct server_options){
 						 .pgdata = data,
@@ -111,7 +111,7 @@ stop(struct server *running, struct told *told)
 
 START_TEST(it_is_made_and_started_again)
 {
-	struct told told = { 0 };
+	struct told told = {0};
 	struct server *running = server(&told);
 	pgaf_time begin = loop_now(stand_loop);
 
@@ -122,7 +122,7 @@ START_TEST(it_is_made_and_started_again)
 	       (long long)((loop_now(stand_loop) - begin) / PGAF_MSEC(1)));
 	stop(running, &told);
 
-	told = (struct told){ 0 };
+	told = (struct told){0};
 	running = server(&told);
 	ck_assert(!server_made_join_secret(running));
 	begin = loop_now(stand_loop);
@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(it_is_watched_and_found_again)
 {
-	struct told told = { 0 };
+	struct told told = {0};
 	struct server *running = server(&told);
 	pid_t pid = 0;
 
@@ -149,7 +149,7 @@ START_TEST(it_is_watched_and_found_again)
 	/* The monitor goes, its server stays, the next one finds it. */
 	pid = postmaster();
 	server_free(running);
-	told = (struct told){ 0 };
+	told = (struct told){0};
 	running = server(&told);
 	server_start(running);
 	stand_wait(&told.ready, 1, "finding it");
@@ -162,7 +162,7 @@ END_TEST
 
 START_TEST(a_foreign_directory_is_refused)
 {
-	struct told told = { 0 };
+	struct told told = {0};
 	struct server *running = server(&told);
 	char path[100];
 	int fd = -1;
@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(an_unfinished_one_is_made_anew)
 {
-	struct told told = { 0 };
+	struct told told = {0};
 	struct server *running = server(&told);
 	char path[100];
 	int fd = -1;
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(a_port_in_use_is_told)
 {
-	struct told told = { 0 };
+	struct told told = {0};
 	struct server *running = server(&told);
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
@@ -227,21 +227,21 @@ END_TEST
 
 START_TEST(bad_options_are_told)
 {
-	const char *networks[] = { "10.0.0.0/8; DROP" };
+	const char *networks[] = {"10.0.0.0/8; DROP"};
 	const struct server_options bad[] = {
-		{ .server_cert = "/etc/cert.pem" },
-		{ .auth = "cert" },
-		{ .client_networks = networks, .client_network_count = 1 },
+		{.server_cert = "/etc/cert.pem"},
+		{.auth = "cert"},
+		{.client_networks = networks, .client_network_count = 1},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct server_options options = bad[i];
-		struct pgaf_error error = { 0 };
+		struct pgaf_error error = {0};
 
 		options.pgdata = data;
 		options.state_dir = state;
 		ck_assert_ptr_null(server_new(stand_loop, &options,
-		                              &(struct server_callbacks){ .ready = on_ready }, NULL,
+		                              &(struct server_callbacks){.ready = on_ready}, NULL,
 		                              &error));
 		ck_assert_int_lt(error.code, 0);
 	}
