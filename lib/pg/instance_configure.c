@@ -66,6 +66,15 @@ write_if_new(const char *path, const char *content, struct pgaf_error *error)
 	return code;
 }
 
+/* The operator's files stay as readable as they were. */
+static unsigned
+file_mode(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 ? status.st_mode & 0777 : 0600;
+}
+
 typedef bool (*edit_fn)(const struct configure_job *job, const char *old, struct text *to);
 
 static int
@@ -86,7 +95,7 @@ edit_file(const struct configure_job *job, const char *path, edit_fn edit, struc
 	text_init(&text, content, room);
 	if (edit(job, old, &text) || !disk_exists(path))
 		code = text.cut ? error_set(error, PGAF_E2BIG, "%s would be too long", path)
-		                : disk_write(path, content, 0600, error);
+		                : disk_write(path, content, file_mode(path), error);
 	free(content);
 	free(old);
 	return code;

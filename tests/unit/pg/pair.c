@@ -185,6 +185,7 @@ pair_open(struct pair_node *node)
 					      .dbname = "shop",
 					      .username = "clerk",
 					      .password = "it's a:secret\\",
+					      .maximum_backup_rate = node->backup_rate,
 					      .replicator_password = "re:pli\\cate'",
 					      .probe_password = "probe",
 				      },

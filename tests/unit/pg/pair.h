@@ -14,6 +14,7 @@ struct pair_node {
 	uint32_t port;
 	char pgdata[160];
 	char state_dir[160];
+	const char *backup_rate; /* NULL: as fast as it goes */
 	struct instance *instance;
 	struct step_result result;
 	bool stepped;
