@@ -45,7 +45,8 @@ failure_find_code(const char *message, char code[6])
 		at += 3;
 		if (!failure_is_code(at))
 			continue;
-		if (code[0] == '\0' || strncmp(code, "28", 2) == 0) {
+		if (code[0] == '\0' ||
+		    (strncmp(code, "28", 2) == 0 && strncmp(at, "28", 2) != 0)) {
 			memcpy(code, at, 5);
 			code[5] = '\0';
 		}

@@ -426,6 +426,27 @@ START_TEST(test_conn_tells_rejected)
 }
 END_TEST
 
+START_TEST(test_conn_tells_rejected_though_the_second_try_is_forbidden)
+{
+	struct session session = {0};
+	char path[128];
+	FILE *file = NULL;
+
+	/* Without TLS nobody may enter, and libpq tries that after the password was wrong. */
+	snprintf(path, sizeof(path), "%s/data/pg_hba.conf", scratch_directory);
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	fputs("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n", file);
+	fclose(file);
+	scratch_sql("SELECT pg_reload_conf()");
+	scratch_run(loop, PGAF_MSEC(200));
+
+	session_fail(&session, (struct wanted){.password = "wrong"});
+	ck_assert_int_eq(session.failure, CONN_REJECTED);
+	ck_assert_str_eq(session.error.sqlstate, "28P01");
+}
+END_TEST
+
 START_TEST(test_conn_tells_full)
 {
 	struct session others[4] = {0};
@@ -582,6 +603,7 @@ main(void)
 	tcase_add_test(tests, test_conn_tells_starting);
 	tcase_add_test(tests, test_knock_tells_who_is_there);
 	tcase_add_test(tests, test_knock_leaves_no_line_in_the_log);
+	tcase_add_test(tests, test_conn_tells_rejected_though_the_second_try_is_forbidden);
 	suite_add_tcase(suite, tests);
 
 	runner = srunner_create(suite);
