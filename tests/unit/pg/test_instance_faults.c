@@ -101,7 +101,7 @@ START_TEST(test_faults_clone_can_be_cancelled)
 }
 END_TEST
 
-/* A mark is left by a swap or rewind that broke off: there is no cluster then, only a clone helps. */
+/* A mark is left by a swap or rewind that broke off: only a clone helps then. */
 START_TEST(test_faults_clone_that_broke_off_is_made_again)
 {
 	struct step_order order = pair_order(two, STEP_REWIND);
