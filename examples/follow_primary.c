@@ -66,13 +66,13 @@ main(int argc, char **argv)
 	if (fgets(password, sizeof(password), stdin) != NULL)
 		password[strcspn(password, "\n")] = '\0';
 	watch = pgaf_watch_new(
-	        &(struct pgaf_watch_options){
-	                .size = sizeof(struct pgaf_watch_options),
-	                .monitor = argv[1],
-	                .password = password[0] != '\0' ? password : NULL,
-	                .log = print_log,
-	        },
-	        &error);
+		&(struct pgaf_watch_options){
+			.size = sizeof(struct pgaf_watch_options),
+			.monitor = argv[1],
+			.password = password[0] != '\0' ? password : NULL,
+			.log = print_log,
+		},
+		&error);
 	if (watch == NULL) {
 		fprintf(stderr, "%s: %s\n", argv[0], error.text);
 		return 2;

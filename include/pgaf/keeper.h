@@ -35,7 +35,7 @@ struct pgaf_keeper_options {
 
 	const char *pgdata;             /**< the data directory */
 	const char *state_dir;          /**< default: pgdata with ".pgaf" behind it */
-	const char *bindir;             /**< PostgreSQL's programs; default: by the data's version */
+	const char *bindir;             /**< PostgreSQL's programs; default: by version */
 	const char *const *monitors;    /**< URIs of monitors */
 	size_t      monitor_count;
 	const char *join_secret;        /**< default: what the URI or the passfile says */
@@ -51,7 +51,7 @@ struct pgaf_keeper_options {
 	uint32_t    candidate_priority; /**< 0 to 100; 0 = never promoted */
 	bool        replication_quorum; /**< counts for synchronous replication */
 
-	bool        no_bootstrap;       /**< never the first node of a group with an empty directory */
+	bool        no_bootstrap;       /**< never the first node with an empty directory */
 	const char *dbname;             /**< made with the cluster, with `username` as its owner */
 	const char *username;
 	const char *password;           /**< of username */

@@ -12,13 +12,13 @@
 
 struct change {
 	const struct snapshot *snap;
-	const struct roles    *roles;
-	const struct rule     *rule;
-	struct decision       *decision;
-	struct group          *group; /* of the decision */
+	const struct roles *roles;
+	const struct rule *rule;
+	struct decision *decision;
+	struct group *group; /* of the decision */
 };
 
-/* ---- goals ----------------------------------------------------------------------- */
+/* ---- goals ------------------------------------------------------------- */
 
 static struct goal *
 goal_add(struct change *change, pgaf_node_id node, enum pgaf_state state)
@@ -29,9 +29,7 @@ goal_add(struct change *change, pgaf_node_id node, enum pgaf_state state)
 	assert(decision->assignment_count <= PGAF_NODES_MAX);
 	*assignment = (struct assignment){
 		.node = node,
-		.goal = {.state = state,
-		         .epoch = change->group->epoch,
-		         .rule = change->rule->id},
+		.goal = {.state = state, .epoch = change->group->epoch, .rule = change->rule->id},
 	};
 	return &assignment->goal;
 }
@@ -85,7 +83,7 @@ goal_follow(struct change *change, const struct node *node, enum pgaf_state stat
 	                   change->roles->primary->report.disk_timeline >= change->group->timeline;
 }
 
-/* ---- versions of the set ------------------------------------------------------------ */
+/* ---- versions of the set ----------------------------------------------- */
 
 static const struct sync_set *
 set_stack(struct change *change, struct sync_set set)
@@ -97,8 +95,8 @@ set_stack(struct change *change, struct sync_set set)
 	 * is merged into one unknown version, which forbids every promotion until the new one
 	 * is proved: conservative, and never a dead end. */
 	if (group->possible_count >= most) {
-		group->possible[0] = (struct sync_set){
-			.version = group_newest(group)->version, .unknown = true};
+		group->possible[0] =
+			(struct sync_set){.version = group_newest(group)->version, .unknown = true};
 		group->possible_count = 1;
 	}
 	set.version = group->next_version++;
@@ -170,7 +168,7 @@ set_keep_only(struct group *group, struct sync_set set)
 	group->possible_count = 1;
 }
 
-/* ---- promotion and handover ------------------------------------------------------------- */
+/* ---- promotion and handover -------------------------------------------- */
 
 static void
 request_close(struct group *group)
@@ -292,7 +290,7 @@ effect_take_back(struct change *change)
 	goal_writable(change, change->roles->self, group_newest(change->group));
 }
 
-/* ---- members ------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------- */
 
 static void
 effect_relax(struct change *change)
@@ -364,11 +362,12 @@ effect_bootstrap(struct change *change)
 	group->timeline = self->report.has_data ? self->report.timeline : 1;
 	if (group->next_timeline <= group->timeline)
 		group->next_timeline = group->timeline + 1;
-	goal_writable(change, self,
-	              set_stack(change, (struct sync_set){.required = group->settings.number_sync}));
+	goal_writable(
+		change, self,
+		set_stack(change, (struct sync_set){.required = group->settings.number_sync}));
 }
 
-/* ---- the store forgot ------------------------------------------------------------------------ */
+/* ---- the store forgot -------------------------------------------------- */
 
 static void
 effect_recover(struct change *change)
@@ -433,16 +432,18 @@ effect_recovered(struct change *change)
 		const struct node *node = &change->snap->nodes[i];
 
 		if (node == primary || node->goal.state == PGAF_STATE_DROPPED ||
-		    node->goal.state <= PGAF_STATE_INIT || node->goal.state == PGAF_STATE_WAIT_STANDBY)
+		    node->goal.state <= PGAF_STATE_INIT ||
+		    node->goal.state == PGAF_STATE_WAIT_STANDBY)
 			continue;
 		admission_set(change, node->id, 0, 0);
 		goal_follow(change, node, PGAF_STATE_CATCHINGUP, 0);
 	}
-	goal_writable(change, primary,
-	              set_stack(change, (struct sync_set){.required = group->settings.number_sync}));
+	goal_writable(
+		change, primary,
+		set_stack(change, (struct sync_set){.required = group->settings.number_sync}));
 }
 
-/* ---- dispatch ---------------------------------------------------------------------------------- */
+/* ---- dispatch ---------------------------------------------------------- */
 
 static void
 effect_none(struct change *change)
@@ -482,34 +483,86 @@ effect_dispatch(struct change *change)
 	const struct node *self = change->roles->self;
 
 	switch (change->rule->effect) {
-	case EFFECT_NONE: effect_none(change); break;
-	case EFFECT_BOOTSTRAP: effect_bootstrap(change); break;
-	case EFFECT_PROMOTE: effect_promote(change); break;
-	case EFFECT_PROMOTE_CLEAN: effect_promote_clean(change); break;
-	case EFFECT_PROMOTE_LOSSY: promote(change, change->roles->candidate, 0); break;
-	case EFFECT_FINISH: effect_finish(change); break;
-	case EFFECT_RESTORE: effect_restore(change); break;
-	case EFFECT_HAND_OVER: effect_hand_over(change); break;
-	case EFFECT_TAKE_BACK: effect_take_back(change); break;
-	case EFFECT_RESTART: goal_writable(change, self, group_newest(change->group)); break;
-	case EFFECT_WIDEN: set_change(change, NULL); break;
+	case EFFECT_NONE:
+		effect_none(change);
+		break;
+	case EFFECT_BOOTSTRAP:
+		effect_bootstrap(change);
+		break;
+	case EFFECT_PROMOTE:
+		effect_promote(change);
+		break;
+	case EFFECT_PROMOTE_CLEAN:
+		effect_promote_clean(change);
+		break;
+	case EFFECT_PROMOTE_LOSSY:
+		promote(change, change->roles->candidate, 0);
+		break;
+	case EFFECT_FINISH:
+		effect_finish(change);
+		break;
+	case EFFECT_RESTORE:
+		effect_restore(change);
+		break;
+	case EFFECT_HAND_OVER:
+		effect_hand_over(change);
+		break;
+	case EFFECT_TAKE_BACK:
+		effect_take_back(change);
+		break;
+	case EFFECT_RESTART:
+		goal_writable(change, self, group_newest(change->group));
+		break;
+	case EFFECT_WIDEN:
+		set_change(change, NULL);
+		break;
 	case EFFECT_RELAX:
-	case EFFECT_RELAX_LINK: effect_relax(change); break;
-	case EFFECT_SHRINK: set_change(change, self); break;
-	case EFFECT_RESIZE: set_change(change, NULL); break;
-	case EFFECT_STRIKE: set_keep_only(change->group, *group_newest(change->group)); break;
-	case EFFECT_STRIKE_DECLINED: effect_strike_declined(change); break;
-	case EFFECT_DOUBT: effect_doubt(change); break;
-	case EFFECT_ADMIT: effect_admit(change); break;
+	case EFFECT_RELAX_LINK:
+		effect_relax(change);
+		break;
+	case EFFECT_SHRINK:
+		set_change(change, self);
+		break;
+	case EFFECT_RESIZE:
+		set_change(change, NULL);
+		break;
+	case EFFECT_STRIKE:
+		set_keep_only(change->group, *group_newest(change->group));
+		break;
+	case EFFECT_STRIKE_DECLINED:
+		effect_strike_declined(change);
+		break;
+	case EFFECT_DOUBT:
+		effect_doubt(change);
+		break;
+	case EFFECT_ADMIT:
+		effect_admit(change);
+		break;
 	case EFFECT_EXPEL:
-	case EFFECT_FOLLOW: effect_follow(change, change->rule->then[TO_SELF]); break;
-	case EFFECT_ANNOUNCE: goal_add(change, self->id, PGAF_STATE_WAIT_STANDBY); break;
-	case EFFECT_DROP: effect_drop(change); break;
-	case EFFECT_DROP_LAST: effect_drop_last(change); break;
-	case EFFECT_REMOVE: change->decision->removed = self->id; break;
-	case EFFECT_REFUSE: request_close(change->group); break;
-	case EFFECT_RECOVER: effect_recover(change); break;
-	case EFFECT_RECOVERED: effect_recovered(change); break;
+	case EFFECT_FOLLOW:
+		effect_follow(change, change->rule->then[TO_SELF]);
+		break;
+	case EFFECT_ANNOUNCE:
+		goal_add(change, self->id, PGAF_STATE_WAIT_STANDBY);
+		break;
+	case EFFECT_DROP:
+		effect_drop(change);
+		break;
+	case EFFECT_DROP_LAST:
+		effect_drop_last(change);
+		break;
+	case EFFECT_REMOVE:
+		change->decision->removed = self->id;
+		break;
+	case EFFECT_REFUSE:
+		request_close(change->group);
+		break;
+	case EFFECT_RECOVER:
+		effect_recover(change);
+		break;
+	case EFFECT_RECOVERED:
+		effect_recovered(change);
+		break;
 	}
 }
 

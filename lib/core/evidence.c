@@ -9,8 +9,7 @@
 static bool
 keeper_says(const struct node *node, enum pg_status status)
 {
-	return node->session != SESSION_GONE && node->reported_at != 0 &&
-	       node->report.pg == status;
+	return node->session != SESSION_GONE && node->reported_at != 0 && node->report.pg == status;
 }
 
 /* Somebody answered within the silence limit: we are not the one who is cut off. */

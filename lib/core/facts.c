@@ -10,7 +10,7 @@
 #include "core/decide.h"
 #include "core/quorum.h"
 
-/* ---- words ---------------------------------------------------------------- */
+/* ---- words ------------------------------------------------------------- */
 
 #define WORD(name, word) word,
 #define STATE_WORD(name, word, meaning) word,
@@ -41,13 +41,13 @@ static const char *const words_ANSWERS_MEMORY[] = {ANSWERS_MEMORY(WORD)};
 static const char *const words_ANSWERS_HOLD[] = {ANSWERS_HOLD(WORD)};
 
 static const struct {
-	const char        *name;
-	const char        *question;
+	const char *name;
+	const char *question;
 	const char *const *words;
-	unsigned           answers;
+	unsigned answers;
 } fact_table[FACT_COUNT] = {
-#define FACT_ROW(fact, answers, question)                         \
-	[FACT_##fact] = {#fact, question, words_##answers,        \
+#define FACT_ROW(fact, answers, question)                  \
+	[FACT_##fact] = {#fact, question, words_##answers, \
 	                 sizeof(words_##answers) / sizeof(words_##answers[0])},
 	FACTS(FACT_ROW)
 #undef FACT_ROW
@@ -77,7 +77,7 @@ fact_answer_name(enum fact fact, unsigned answer)
 	return answer < fact_table[fact].answers ? fact_table[fact].words[answer] : "?";
 }
 
-/* ---- the candidate ---------------------------------------------------------- */
+/* ---- the candidate ----------------------------------------------------- */
 
 static bool
 is_ready(const struct snapshot *snap, const struct node *node, pgaf_time now)
@@ -97,8 +97,8 @@ is_current(const struct snapshot *snap, const struct node *node)
 {
 	const struct report *report = &node->report;
 
-	return report->state == PGAF_STATE_SECONDARY && report->streaming &&
-	       node->admission != 0 && report->streaming_admission == node->admission &&
+	return report->state == PGAF_STATE_SECONDARY && report->streaming && node->admission != 0 &&
+	       report->streaming_admission == node->admission &&
 	       sync_set_has(group_newest(&snap->group), node->id, node->admission);
 }
 
@@ -149,7 +149,7 @@ roles_bind(const struct snapshot *snap, pgaf_time now, struct roles *roles)
 	}
 }
 
-/* ---- one function per question ------------------------------------------------ */
+/* ---- one function per question ----------------------------------------- */
 
 static enum answers_seen
 seen_answer(const struct snapshot *snap, const struct node *node, pgaf_time now,
@@ -178,7 +178,8 @@ seen_answer(const struct snapshot *snap, const struct node *node, pgaf_time now,
 		return SEEN_UNSURE;
 	}
 	/* The primary's fresh word that it streams outweighs our own silence. */
-	if (primary != NULL && now - primary->reported_at < 2 * snap->group.settings.report_interval)
+	if (primary != NULL &&
+	    now - primary->reported_at < 2 * snap->group.settings.report_interval)
 		for (uint32_t i = 0; i < primary->report.member_count; i++)
 			if (primary->report.members[i].node == node->id &&
 			    primary->report.members[i].streaming && primary->report.waiters_ms == 0)
@@ -482,7 +483,8 @@ follows_answer(const struct group *group, const struct node *self)
 }
 
 static void
-facts_of_self(const struct snapshot *snap, pgaf_time now, const struct roles *roles, uint8_t *answer)
+facts_of_self(const struct snapshot *snap, pgaf_time now, const struct roles *roles,
+              uint8_t *answer)
 {
 	const struct node *self = roles->self;
 	const struct sync_set *newest = group_newest(&snap->group);
@@ -492,7 +494,7 @@ facts_of_self(const struct snapshot *snap, pgaf_time now, const struct roles *ro
 	answer[FACT_REPORTED] = (uint8_t)self->report.state;
 	answer[FACT_REACHED] = has_reached(self) ? REACHED : NOT_REACHED;
 	answer[FACT_SEEN] = (uint8_t)seen_answer(snap, self, now, roles->primary);
-	answer[FACT_KEEPER] = self->session == SESSION_GONE ? KEEPER_GONE
+	answer[FACT_KEEPER] = self->session == SESSION_GONE   ? KEEPER_GONE
 	                      : self->session == SESSION_OPEN ? KEEPER_OPEN
 	                                                      : KEEPER_UNSURE;
 	answer[FACT_STANDING] = (uint8_t)standing_answer(snap, self, now, roles->primary);
@@ -522,8 +524,8 @@ facts_of(const struct snapshot *snap, pgaf_time now, const struct roles *roles, 
 	answer[FACT_PRIMARY_REACHED] = has_reached(primary) ? REACHED : NOT_REACHED;
 	answer[FACT_PRIMARY_FAULT] = (uint8_t)fault_answer(snap, primary, now);
 	answer[FACT_PRIMARY_DISK] =
-	        primary != NULL && primary->report.disk_timeline >= group->timeline ? DISK_READY
-	                                                                            : DISK_BEHIND;
+		primary != NULL && primary->report.disk_timeline >= group->timeline ? DISK_READY
+										    : DISK_BEHIND;
 	answer[FACT_CANDIDATE] = (uint8_t)candidate_answer(snap, roles->candidate, now);
 	answer[FACT_SETS] = (uint8_t)sets_answer(group, primary);
 	answer[FACT_WANTED] = (uint8_t)wanted_answer(group);
@@ -537,7 +539,7 @@ facts_of(const struct snapshot *snap, pgaf_time now, const struct roles *roles, 
 	answer[FACT_HOLD] = now - group->relaxed_at < hold_down(group) ? HOLD_ON : HOLD_OVER;
 }
 
-/* ---- when something changes by itself ------------------------------------------- */
+/* ---- when something changes by itself ---------------------------------- */
 
 static void
 earliest(pgaf_time *first, pgaf_time now, pgaf_time since, pgaf_time wait)
@@ -560,7 +562,8 @@ facts_next_change(const struct snapshot *snap, pgaf_time now)
 	earliest(&first, now, group->last_failover_at, settings->flap_window);
 	if (group->promotion.node != 0)
 		earliest(&first, now, group->promotion_since,
-		         CLAIM_WAIT << (group->promotion.attempts < 6 ? group->promotion.attempts : 6));
+		         CLAIM_WAIT << (group->promotion.attempts < 6 ? group->promotion.attempts
+		                                                      : 6));
 	if (group->handover.from != 0)
 		earliest(&first, now, group->handover_since, settings->handover_limit);
 	for (uint32_t i = 0; i < snap->count; i++) {

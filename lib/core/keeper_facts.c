@@ -31,13 +31,13 @@ static const char *const words_KEEPER_READY[] = {KEEPER_READY(WORD)};
 static const char *const words_KEEPER_SETTLED[] = {KEEPER_SETTLED(WORD)};
 
 static const struct {
-	const char        *name;
-	const char        *question;
+	const char *name;
+	const char *question;
 	const char *const *words;
-	unsigned           answers;
+	unsigned answers;
 } fact_table[KF_COUNT] = {
-#define FACT_ROW(fact, answers, question)                       \
-	[KF_##fact] = {#fact, question, words_##answers,        \
+#define FACT_ROW(fact, answers, question)                \
+	[KF_##fact] = {#fact, question, words_##answers, \
 	               sizeof(words_##answers) / sizeof(words_##answers[0])},
 	KEEPER_FACTS(FACT_ROW)
 #undef FACT_ROW
@@ -121,8 +121,7 @@ contact_answer(const struct keeper_view *view, pgaf_time now)
 {
 	if (!view->orders_known || view->answered_at == 0)
 		return K_CONTACT_NEVER;
-	if (view->link_open &&
-	    now - view->answered_at <= 2 * view->orders.settings.report_interval)
+	if (view->link_open && now - view->answered_at <= 2 * view->orders.settings.report_interval)
 		return K_CONTACT_FRESH;
 	return K_CONTACT_STALE;
 }
@@ -209,11 +208,11 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 
 	memset(facts, 0, sizeof(*facts));
 	answer[KF_GOAL] = (uint8_t)goal->state;
-	answer[KF_ACCEPTED] =
-	        view->note.goal.epoch == goal->epoch && view->note.epoch >= goal->epoch &&
-	                        view->note.goal.state == goal->state
-	                ? K_ACCEPTED
-	                : K_NOT_ACCEPTED;
+	answer[KF_ACCEPTED] = view->note.goal.epoch == goal->epoch &&
+	                                      view->note.epoch >= goal->epoch &&
+	                                      view->note.goal.state == goal->state
+	                              ? K_ACCEPTED
+	                              : K_NOT_ACCEPTED;
 	answer[KF_ROLE] = (uint8_t)view->note.role;
 	answer[KF_PG] = (uint8_t)postgres_answer(view);
 	answer[KF_CONTACT] = (uint8_t)contact_answer(view, now);
@@ -227,10 +226,10 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	answer[KF_MAY_REWIND] = goal->may_rewind ? K_REWIND_NOW : K_REWIND_LATER;
 	answer[KF_SET] = (uint8_t)set_answer(view);
 	answer[KF_NOTED] =
-	        view->note.about_version >= goal->set.version ? K_SET_NOTED : K_SET_NOT_NOTED;
+		view->note.about_version >= goal->set.version ? K_SET_NOTED : K_SET_NOT_NOTED;
 	answer[KF_CLAIM] = (uint8_t)view->claim;
-	answer[KF_TIMELINE] = view->seen.timeline == view->note.timeline ? K_TIMELINE_RIGHT
-	                                                                 : K_TIMELINE_OTHER;
+	answer[KF_TIMELINE] =
+		view->seen.timeline == view->note.timeline ? K_TIMELINE_RIGHT : K_TIMELINE_OTHER;
 	answer[KF_READY] = (uint8_t)view->ready;
 	answer[KF_SETTLED] = view->settled ? K_SETTLED : K_NOT_SETTLED;
 }

@@ -123,8 +123,8 @@ struct keeper_view {
 	bool                 orders_known; /* the store told this process */
 	pgaf_time            answered_at;  /* last answer of the store; 0 never */
 	pgaf_time            started_at;   /* of this process */
-	pgaf_time            member_at;    /* last answer or progress of a member or peer; 0 never */
-	bool                 member_follows; /* a peer in recovery on our timeline streams from us */
+	pgaf_time            member_at;    /* a member answered or progressed; 0 never */
+	bool                 member_follows; /* a peer on our timeline streams from us */
 	bool                 stayed;       /* the fencing happened in this process */
 	bool                 crashed;      /* Postgres ended by itself and was not started since */
 	bool                 crash_seen;   /* … seen by this process */

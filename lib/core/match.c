@@ -45,7 +45,7 @@ effect_name(enum effect effect)
 {
 	static const char *const names[] = {
 #define EFFECT_WORD(name) #name,
-	        EFFECTS(EFFECT_WORD)
+		EFFECTS(EFFECT_WORD)
 #undef EFFECT_WORD
 	};
 

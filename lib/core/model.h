@@ -116,7 +116,7 @@ enum pg_status {
 #define VETOES(X)                                                                              \
 	X(PRIORITY_ZERO, "priority-zero", "its candidate priority is 0")                       \
 	X(RECOVERY_PAUSED, "recovery-paused", "replay is paused")                              \
-	X(PARAMETERS, "parameters", "a parameter is lower than the primary's, recovery would stop") \
+	X(PARAMETERS, "parameters", "a parameter is lower than the primary's") \
 	X(UNSAFE_SETTINGS, "unsafe-settings", "fsync, full_page_writes or hot_standby is off")     \
 	X(RECOVERY_TARGET, "recovery-target", "a recovery target is configured")               \
 	X(NOT_REWINDABLE, "not-rewindable", "neither checksums nor wal_log_hints")             \
@@ -127,7 +127,7 @@ enum pg_status {
 	X(REGRESSED, "regressed", "it holds less than it once reported")                       \
 	X(LEAVING, "leaving", "it was told to stop")                                           \
 	X(DISK_FULL, "disk-full", "its disk is full")                                          \
-	X(OLD_MINOR, "old-minor", "its PostgreSQL release has known bugs in synchronous replication")
+	X(OLD_MINOR, "old-minor", "its PostgreSQL release has bugs in synchronous replication")
 
 enum veto {
 #define VETO_ENUM(name, word, doc) VETO_##name,
@@ -177,17 +177,17 @@ struct report {
 	uint32_t        vetoes;        /* bits */
 	bool            leaving;       /* SIGTERM was taken */
 	bool            has_data;      /* the data directory holds a cluster */
-	bool            crashed_inside; /* last exit was by itself, not by a signal from outside (36) */
+	bool            crashed_inside; /* the last exit was by itself, not by a signal (36) */
 	bool            fenced;
 	bool            route_open;    /* HTTP answers 200 on /primary */
-	bool            drifted;       /* the set in force was not ours and is not proved again (8c) */
+	bool            drifted;       /* the set in force was not ours, not proved since (8c) */
 	bool            needs_clone;   /* it can only come back as a copy */
 	uint32_t        streaming_admission; /* standby: admission in the name it streams under */
 	bool            streaming;
 	bool            history_proved; /* standby: 1a held against this upstream and timeline */
-	bool            caught_up;      /* standby: consistent, replay within reach of the upstream */
+	bool            caught_up;      /* standby: consistent, the upstream in reach */
 	uint32_t        replay_lag_ms;
-	uint32_t        waiters_ms;     /* primary: age of the oldest SyncRep waiter without progress */
+	uint32_t        waiters_ms;     /* primary: SyncRep waiters without progress since */
 	uint32_t        disk_ms;        /* last heartbeat write+fsync; UINT32_MAX: overdue */
 	/* S */ uint64_t detached_epoch; pgaf_lsn detached_lsn;
 	/* S */ uint32_t declined_version;
@@ -353,7 +353,7 @@ struct snapshot {
 	uint32_t     count;
 	struct node  nodes[PGAF_NODES_MAX];
 	pgaf_time    listening_since; /* this monitor has listened without a stall since */
-	pgaf_time    first_start;     /* of a new store: bootstrap_grace counts from here; 0 = old */
+	pgaf_time    first_start;     /* of a new store; bootstrap_grace counts from here */
 	bool         may_bootstrap;   /* the group never had a primary */
 };
 

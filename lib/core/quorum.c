@@ -16,8 +16,7 @@ quorum_needed(const struct sync_set *set)
 static bool
 is_detached(const struct snapshot *snap, const struct node *node)
 {
-	return node->report.detached_epoch != 0 &&
-	       node->report.detached_epoch == snap->group.epoch;
+	return node->report.detached_epoch != 0 && node->report.detached_epoch == snap->group.epoch;
 }
 
 static enum proof

@@ -80,7 +80,7 @@ enum step_outcome {
 	STEP_FAILED,   /* try again later, with back-off; text says why */
 	STEP_REFUSED,  /* will not succeed by repeating: text says why (PROMOTE: checks failed) */
 	STEP_DIVERGED, /* PROVE_HISTORY: a rewind is needed. REWIND: impossible, clone */
-	STEP_LOST,     /* CLAIM: somebody decided otherwise. PROMOTE: deadline passed, nothing was done */
+	STEP_LOST,     /* PROMOTE: the deadline passed, nothing was done */
 	STEP_WRONG_TIMELINE, /* PROMOTE: Postgres chose another timeline */
 };
 
@@ -112,7 +112,7 @@ struct observation {
 	bool           standby_signal;
 	uint32_t       timeline;       /* running: current; stopped: of the control file */
 	uint32_t       disk_timeline;
-	pgaf_lsn       lsn;            /* primary: flush; standby: max(receive, replay); stopped: 0 */
+	pgaf_lsn       lsn;            /* primary: flush; standby: max(receive, replay) */
 	bool           lsn_complete;
 	pgaf_lsn       replay;
 	uint32_t       replay_lag_ms;

@@ -63,7 +63,7 @@ keeper_on_link(struct keeper *keeper, pgaf_time now, bool open)
 	status_show(keeper);
 }
 
-/* ---- goals ----------------------------------------------------------------------------- */
+/* ---- goals ------------------------------------------------------------- */
 
 static bool
 same_target(const struct goal *a, const struct goal *b)
@@ -130,7 +130,7 @@ peers_changed(struct keeper *keeper)
 	keeper->peer_count = 0;
 	for (uint32_t i = 0; i < view->orders.peer_count; i++) {
 		keeper->peers[keeper->peer_count] =
-		        (struct peer_view){.node = view->orders.peers[i].id};
+			(struct peer_view){.node = view->orders.peers[i].id};
 		keeper->peer_at[keeper->peer_count++] = 0;
 	}
 	keeper->ops->watch_peers(keeper->world, view->orders.peers, view->orders.peer_count,
@@ -151,7 +151,7 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 		/* The store forgot (12): it learns what we accepted from our report. */
 		if (now - keeper->reminded_at >= REMIND_AFTER || keeper->reminded_at == 0)
 			log_at(&keeper->logger, PGAF_LOG_WARNING, "epoch-behind",
-			       "the store is at epoch %llu, we accepted %llu: its orders are refused",
+			       "the store is at epoch %llu, we accepted %llu: orders refused",
 			       (unsigned long long)orders->epoch,
 			       (unsigned long long)view->note.epoch);
 		keeper->reminded_at = now;
@@ -185,7 +185,7 @@ keeper_on_answer(struct keeper *keeper, pgaf_time now)
 	keeper->again = true;
 }
 
-/* ---- what is seen ------------------------------------------------------------------------ */
+/* ---- what is seen ------------------------------------------------------ */
 
 static void
 see_members(struct keeper *keeper, const struct observation *seen)
@@ -325,8 +325,8 @@ keeper_on_peer(struct keeper *keeper, pgaf_time now, const struct peer_view *vie
 		if (view->in_recovery)
 			keeper->view.member_at = keeper->peer_at[i];
 		keeper->view.member_follows =
-		        follows_us && view->in_recovery &&
-		        (view->timeline == 0 || view->timeline == keeper->view.note.timeline);
+			follows_us && view->in_recovery &&
+			(view->timeline == 0 || view->timeline == keeper->view.note.timeline);
 	}
 	keeper->again = true;
 }
@@ -390,7 +390,7 @@ keeper_on_step(struct keeper *keeper, pgaf_time now, const struct step_result *r
 	step_finished(keeper, result);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------- */
 
 static bool
 is_settling(const struct keeper *keeper)
@@ -407,7 +407,7 @@ look_if_due(struct keeper *keeper)
 {
 	pgaf_time soon = keeper->view.seen.waiters > 0 ? LOOK_WAITERS
 	                 : is_settling(keeper)         ? LOOK_SOON
-	                                               : keeper->view.orders.settings.report_interval;
+	                                       : keeper->view.orders.settings.report_interval;
 
 	if (keeper->busy && soon < LOOK_WAITERS)
 		soon = LOOK_WAITERS;

@@ -104,7 +104,7 @@ step_needs_goal(const struct keeper_rule *rule)
 	return false;
 }
 
-/* ---- the note ------------------------------------------------------------------------------ */
+/* ---- the note ---------------------------------------------------------- */
 
 static void
 note_accept(const struct keeper_view *view, struct note *note)
@@ -154,7 +154,7 @@ note_start(struct keeper *keeper, const struct keeper_rule *rule)
 	note_save(keeper, &note);
 }
 
-/* ---- promotion ------------------------------------------------------------------------------- */
+/* ---- promotion --------------------------------------------------------- */
 
 void
 renounce(struct keeper *keeper, const char *why)
@@ -206,7 +206,8 @@ claim_start(struct keeper *keeper)
 		return;
 	}
 	note_accept(view, &note);
-	if (note.promotion != goal->epoch || (note.role != NOTE_PRIMARY && note.role != NOTE_FENCED))
+	if (note.promotion != goal->epoch ||
+	    (note.role != NOTE_PRIMARY && note.role != NOTE_FENCED))
 		note.role = NOTE_PROMOTING;
 	note.promotion = goal->epoch;
 	note.timeline = goal->timeline;
@@ -231,7 +232,7 @@ claim_settle(struct keeper *keeper)
 	keeper->again = true;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------- */
 
 static void
 order_fill(struct keeper *keeper, enum step step, struct step_order *order)
@@ -248,8 +249,8 @@ order_fill(struct keeper *keeper, enum step step, struct step_order *order)
 	order->system_identifier = orders->system_identifier;
 	order->old_version = view->note.applied_version;
 	order->from_async = view->seen.sync_names[0] == '\0';
-	order->deadline = step == STEP_PROMOTE ? keeper->claim_sent_at + PGAF_SECONDS(1)
-	                                       : PGAF_NEVER;
+	order->deadline =
+		step == STEP_PROMOTE ? keeper->claim_sent_at + PGAF_SECONDS(1) : PGAF_NEVER;
 	if (step == STEP_HAND_OVER)
 		order->stop_budget = orders->goal.budget;
 	if (keeper->leave_at != 0 && order->stop_budget == 0)
@@ -269,7 +270,8 @@ step_start(struct keeper *keeper, const struct keeper_rule *rule)
 	if (rule->step == STEP_PROMOTE)
 		keeper->promote_sent = true;
 	if (rule->id != keeper->rule)
-		log_rule(&keeper->logger, PGAF_LOG_INFO, step_name(rule->step), rule->id, rule->doc);
+		log_rule(&keeper->logger, PGAF_LOG_INFO, step_name(rule->step), rule->id,
+		         rule->doc);
 	/* Load balancers learn of the end before clients feel it. */
 	if (rule->step == STEP_HAND_OVER || rule->step == STEP_STOP ||
 	    rule->step == STEP_STOP_IMMEDIATE || rule->step == STEP_FENCE)
@@ -341,7 +343,7 @@ act(struct keeper *keeper)
 	keeper->rule = rule->id;
 }
 
-/* ---- results ------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------- */
 
 static void
 done_stop(struct keeper *keeper, const struct step_result *result)
@@ -358,9 +360,9 @@ done_stop(struct keeper *keeper, const struct step_result *result)
 	keeper->facts.stopped_clean = result->clean;
 	/* For the handover that was ordered, and for no other (25). */
 	keeper->facts.stopped_epoch =
-	        goal->state == PGAF_STATE_DRAINING && view->note.goal.epoch == goal->epoch
-	                ? goal->epoch
-	                : 0;
+		goal->state == PGAF_STATE_DRAINING && view->note.goal.epoch == goal->epoch
+			? goal->epoch
+			: 0;
 	if (result->step != STEP_REAP)
 		view->crashed = false;
 }
@@ -404,23 +406,37 @@ done(struct keeper *keeper, const struct step_result *result)
 	struct keeper_view *view = &keeper->view;
 
 	switch (result->step) {
-	case STEP_INITDB: view->ready = K_NEW; break;
-	case STEP_ADOPT: view->ready = K_NEEDS_ROLES; break;
+	case STEP_INITDB:
+		view->ready = K_NEW;
+		break;
+	case STEP_ADOPT:
+		view->ready = K_NEEDS_ROLES;
+		break;
 	case STEP_CONFIGURE:
 		view->ready = view->note.role == NOTE_STANDBY ? K_NEEDS_SLOTS : K_NEEDS_ROLES;
 		break;
-	case STEP_ROLES: view->ready = K_NEEDS_SLOTS; break;
-	case STEP_SLOTS: view->ready = K_READY; break;
+	case STEP_ROLES:
+		view->ready = K_NEEDS_SLOTS;
+		break;
+	case STEP_SLOTS:
+		view->ready = K_READY;
+		break;
 	case STEP_START_PRIMARY:
 		view->crashed = false;
 		view->stayed = false;
 		break;
-	case STEP_START_STANDBY: view->crashed = false; break;
+	case STEP_START_STANDBY:
+		view->crashed = false;
+		break;
 	case STEP_STOP:
 	case STEP_STOP_IMMEDIATE:
 	case STEP_HAND_OVER:
-	case STEP_REAP: done_stop(keeper, result); break;
-	case STEP_APPLY_SET: done_apply_set(keeper, result); break;
+	case STEP_REAP:
+		done_stop(keeper, result);
+		break;
+	case STEP_APPLY_SET:
+		done_apply_set(keeper, result);
+		break;
 	case STEP_DETACH:
 		keeper->facts.detached_lsn = result->lsn;
 		keeper->facts.detached_epoch = keeper->order.goal.epoch;
@@ -429,15 +445,21 @@ done(struct keeper *keeper, const struct step_result *result)
 		view->followed = keeper->order.goal.upstream;
 		view->followed_as = keeper->order.goal.admission;
 		break;
-	case STEP_PROVE_HISTORY: view->history = K_HISTORY_PROVED; break;
-	case STEP_KEEP_WAL: view->wal_kept = true; break;
+	case STEP_PROVE_HISTORY:
+		view->history = K_HISTORY_PROVED;
+		break;
+	case STEP_KEEP_WAL:
+		view->wal_kept = true;
+		break;
 	case STEP_REWIND:
 	case STEP_CLONE:
 		view->history = K_HISTORY_COPIED;
 		view->ready = K_NEEDS_CONFIG;
 		view->followed = 0;
 		break;
-	case STEP_PROMOTE: done_promote(keeper, result); break;
+	case STEP_PROMOTE:
+		done_promote(keeper, result);
+		break;
 	case STEP_SETTLE:
 		view->settled = true;
 		view->ready = K_READY;
@@ -508,10 +530,18 @@ step_finished(struct keeper *keeper, const struct step_result *result)
 		keeper->trouble[0] = '\0';
 		done(keeper, result);
 		break;
-	case STEP_FAILED: back_off(keeper, result); break;
-	case STEP_REFUSED: refused(keeper, result); break;
-	case STEP_DIVERGED: diverged(keeper, result); break;
-	case STEP_LOST: keeper->view.claim = K_CLAIM_NONE; break;
+	case STEP_FAILED:
+		back_off(keeper, result);
+		break;
+	case STEP_REFUSED:
+		refused(keeper, result);
+		break;
+	case STEP_DIVERGED:
+		diverged(keeper, result);
+		break;
+	case STEP_LOST:
+		keeper->view.claim = K_CLAIM_NONE;
+		break;
 	case STEP_WRONG_TIMELINE:
 		text_copy(keeper->give_up, sizeof(keeper->give_up), result->text);
 		break;

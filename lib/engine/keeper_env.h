@@ -35,19 +35,19 @@ struct keeper_status {
 	uint32_t               peer_count;
 	const struct peer     *peers;
 	pgaf_node_id           primary;    /* of the group as last told */
-	bool                   synchronous; /* standby: a member of the set in force, as last told */
+	bool                   synchronous; /* standby: streams under a listed name */
 };
 
 struct keeper_ops {
 	/* Start one step. Exactly one keeper_on_step() follows, unless cancelled. */
 	void (*step)(void *world, const struct step_order *order);
 	/* The step under way is not wanted any more; its result, if one still comes, is ignored. It
-	 * must be safe to start another at once: the world ends children and waits it out itself. */
+	 * must be safe to start another at once: the world ends children and waits itself. */
 	void (*cancel)(void *world);
 	/* Look at Postgres now; keeper_on_observation() follows. Also done by the world on its own
 	 * when something changes (exit, end of a session), and by the engine's asking otherwise. */
 	void (*observe)(void *world);
-	/* Publish a report. Urgent ones notify the monitor and are not delayed. keeper_on_answer(). */
+	/* Publish a report; urgent ones notify the monitor at once. keeper_on_answer(). */
 	void (*report)(void *world, const struct report *report, bool urgent);
 	/* Durable compare-and-set: claim promotion of `epoch`. keeper_on_claim() follows. */
 	void (*claim)(void *world, uint64_t epoch);
@@ -55,7 +55,7 @@ struct keeper_ops {
 	void (*refresh)(void *world);
 	/* Save the note with fsync; keeper_on_noted() follows. */
 	void (*save)(void *world, const struct note *note);
-	/* Keep a question open to these peers' Postgres; keeper_on_peer() after each answer or loss. */
+	/* Keep asking these peers' Postgres; keeper_on_peer() after each answer or loss. */
 	void (*watch_peers)(void *world, const struct peer *peers, uint32_t count,
 	                    pgaf_time interval);
 	/* The HTTP face changes; must take effect before it returns. */

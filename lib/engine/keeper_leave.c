@@ -6,10 +6,10 @@
 #include "engine/keeper_state.h"
 
 /* Kept back of stop_limit so that SIGKILL still fits. */
-#define KILL_RESERVE  PGAF_SECONDS(1)
+#define KILL_RESERVE PGAF_SECONDS(1)
 /* How long a handover, or permission to leave, may take to be decided. */
 #define DECISION_WAIT PGAF_SECONDS(1)
-#define LAST_WORD     PGAF_MSEC(500)
+#define LAST_WORD PGAF_MSEC(500)
 
 void
 keeper_end(struct keeper *keeper, int code)

@@ -37,7 +37,7 @@ struct keeper {
 	bool                     claim_granted;
 	bool                     noted;
 	pgaf_time                claim_sent_at;
-	bool                     promote_sent; /* a promotion of this goal may have been requested */
+	bool                     promote_sent; /* the promotion may have been requested */
 	char                     give_up[256]; /* why the promotion is to be renounced, "" if not */
 	bool                     refreshing;
 	bool                     looking;    /* nothing is planned before Postgres was looked at */

@@ -11,26 +11,26 @@
 #include "engine/monitor_env.h"
 
 /* A commit whose outcome is unknown is cleared up by reading again after this long. */
-#define RELOAD_WAIT  PGAF_MSEC(200)
+#define RELOAD_WAIT PGAF_MSEC(200)
 /* A keeper that has not reported for this many intervals is asked for. */
 #define MISSED_REPORTS 3
 
 struct monitor {
 	const struct monitor_ops *ops;
-	void                     *world;
-	struct logger             logger;
-	struct snapshot           snap;
-	pgaf_time                 now;
-	bool                      known;      /* the stored group was read since the store opened */
-	bool                      store_open;
-	bool                      loading;
-	bool                      reload;     /* read again as soon as possible */
-	bool                      committing;
-	struct decision           decision;   /* the one being committed */
-	bool                      asking;     /* sessions */
-	pgaf_time                 asked_at;
-	pgaf_time                 deadline;
-	bool                      probing;    /* the probe list is up to date */
+	void *world;
+	struct logger logger;
+	struct snapshot snap;
+	pgaf_time now;
+	bool known; /* the stored group was read since the store opened */
+	bool store_open;
+	bool loading;
+	bool reload; /* read again as soon as possible */
+	bool committing;
+	struct decision decision; /* the one being committed */
+	bool asking;              /* sessions */
+	pgaf_time asked_at;
+	pgaf_time deadline;
+	bool probing; /* the probe list is up to date */
 };
 
 struct monitor *
@@ -80,7 +80,7 @@ find(struct monitor *monitor, pgaf_node_id id)
 	return NULL;
 }
 
-/* ---- the stored group ------------------------------------------------------------------- */
+/* ---- the stored group -------------------------------------------------- */
 
 static void
 load(struct monitor *monitor)
@@ -123,9 +123,8 @@ keep_timers(const struct group *old, struct group *group, pgaf_time now, bool kn
 	group->promotion_since = old->promotion.epoch == group->promotion.epoch && known
 	                                 ? old->promotion_since
 	                                 : now;
-	group->handover_since = old->handover.from == group->handover.from && known
-	                                ? old->handover_since
-	                                : now;
+	group->handover_since =
+		old->handover.from == group->handover.from && known ? old->handover_since : now;
 	group->last_failover_at = old->last_failover_at;
 	group->relaxed_at = known ? old->relaxed_at : now;
 	group->crash_at = known ? old->crash_at : now;
@@ -205,7 +204,7 @@ monitor_on_store(struct monitor *monitor, pgaf_time now, bool open)
 	load(monitor);
 }
 
-/* ---- commits --------------------------------------------------------------------------------- */
+/* ---- commits ----------------------------------------------------------- */
 
 static void
 log_decision(struct monitor *monitor)
@@ -243,7 +242,7 @@ monitor_on_commit(struct monitor *monitor, pgaf_time now, int result)
 	load(monitor);
 }
 
-/* ---- what keepers say, what is seen ----------------------------------------------------------- */
+/* ---- what keepers say, what is seen ------------------------------------ */
 
 static void
 remember_high(struct monitor *monitor, struct node *node)
@@ -335,7 +334,7 @@ monitor_on_stall(struct monitor *monitor, pgaf_time now)
 	       "this monitor was not scheduled for a while: it listens before it decides");
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------- */
 
 static void
 watch_trouble(struct monitor *monitor, struct node *node)

@@ -45,7 +45,7 @@ void monitor_on_report(struct monitor *monitor, pgaf_time now, pgaf_node_id node
 void monitor_on_sighting(struct monitor *monitor, pgaf_time now, pgaf_node_id node,
                          const struct sighting *sighting);
 void monitor_on_session(struct monitor *monitor, pgaf_time now, pgaf_node_id node, bool open);
-/* This process was not scheduled, or did not listen, until now: silence before counts for nothing. */
+/* This process was not scheduled until now: silence before counts for nothing. */
 void monitor_on_stall(struct monitor *monitor, pgaf_time now);
 
 void monitor_run(struct monitor *monitor, pgaf_time now);

@@ -359,10 +359,14 @@ END_TEST
  * its end: a node that can die in a state has a way out of it (24). */
 START_TEST(test_keeper_moves_from_every_state_of_postgres)
 {
-	static const enum pgaf_state goals[] = {
-	        PGAF_STATE_SINGLE,     PGAF_STATE_WAIT_PRIMARY,      PGAF_STATE_PRIMARY,
-	        PGAF_STATE_CATCHINGUP, PGAF_STATE_PREPARE_PROMOTION, PGAF_STATE_DEMOTED,
-	        PGAF_STATE_DRAINING,   PGAF_STATE_DROPPED};
+	static const enum pgaf_state goals[] = {PGAF_STATE_SINGLE,
+	                                        PGAF_STATE_WAIT_PRIMARY,
+	                                        PGAF_STATE_PRIMARY,
+	                                        PGAF_STATE_CATCHINGUP,
+	                                        PGAF_STATE_PREPARE_PROMOTION,
+	                                        PGAF_STATE_DEMOTED,
+	                                        PGAF_STATE_DRAINING,
+	                                        PGAF_STATE_DROPPED};
 	static const enum keeper_postgres pg[] = {K_PG_STOPPED, K_PG_EXITED, K_PG_STANDBY,
 	                                          K_PG_PRIMARY};
 
@@ -378,7 +382,7 @@ START_TEST(test_keeper_moves_from_every_state_of_postgres)
 				facts.answer[KF_ROLE] = (uint8_t)role;
 				facts.answer[KF_PG] = (uint8_t)pg[p];
 				facts.answer[KF_FENCE] =
-				        role == NOTE_FENCED ? K_FENCE_RETURN : K_FENCE_NONE;
+					role == NOTE_FENCED ? K_FENCE_RETURN : K_FENCE_NONE;
 				facts.answer[KF_READY] = K_READY;
 				facts.answer[KF_MAY_REWIND] = K_REWIND_NOW;
 				rule = keeper_rule_find(&facts);

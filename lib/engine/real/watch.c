@@ -17,25 +17,25 @@
 #include "store/target.h"
 
 #define CONNECT_LIMIT PGAF_SECONDS(2)
-#define ANSWER_LIMIT  PGAF_SECONDS(2)
-#define LOOK_AGAIN    PGAF_SECONDS(1)
+#define ANSWER_LIMIT PGAF_SECONDS(2)
+#define LOOK_AGAIN PGAF_SECONDS(1)
 
 struct pgaf_watch {
-	struct loop        *loop;
-	struct conn        *conn;
-	struct loop_timer  *timer; /* connect again, or look again */
-	struct target       target;
-	struct backoff      backoff;
-	struct logger       logger;
-	char                formation[PGAF_NAME_MAX];
-	uint32_t            group_id;
+	struct loop *loop;
+	struct conn *conn;
+	struct loop_timer *timer; /* connect again, or look again */
+	struct target target;
+	struct backoff backoff;
+	struct logger logger;
+	char formation[PGAF_NAME_MAX];
+	uint32_t group_id;
 	struct pgaf_primary primary;
-	bool                changed;
-	bool                connected; /* the group was read in this session */
-	bool                listening;
-	bool                reading;
-	bool                stale;     /* told of a change while reading */
-	int                 failure;   /* what waiting does not cure */
+	bool changed;
+	bool connected; /* the group was read in this session */
+	bool listening;
+	bool reading;
+	bool stale;  /* told of a change while reading */
+	int failure; /* what waiting does not cure */
 };
 
 static void watch_read(struct pgaf_watch *watch);
