@@ -404,10 +404,10 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 614,
-		.doc = "A fresh copy follows its source under a name that nobody waits for.",
+		.doc = "Its history is the upstream's, or copied from it: configure that before it starts.",
 		.when = {TOLD, FRESH, [KF_GOAL] = FOLLOWING, [KF_ROLE] = NOTED(STANDBY),
                          [KF_PG] = IS(K_PG_STOPPED), [KF_UPSTREAM] = IS(K_UPSTREAM_WRONG),
-                         [KF_HISTORY] = IS(K_HISTORY_COPIED)},
+                         [KF_HISTORY] = IS(K_HISTORY_COPIED) | IS(K_HISTORY_PROVED)},
 		.step = STEP_FOLLOW,
 		.report = PGAF_STATE_CATCHINGUP,
 	},
