@@ -217,8 +217,8 @@ static void
 sql_recall(struct postgres_store *store)
 {
 	store->passwords_set = true;
-	text_add(&store->sql, "SELECT s.nonce, (SELECT coalesce(sum(epoch), 0) FROM pgaf.grp), "
-	                      "pg_current_wal_flush_lsn() - '0/0' FROM pgaf.store s");
+	text_add(&store->sql, "SELECT s.nonce, pgaf.epochs(), pg_current_wal_flush_lsn() - '0/0' "
+	                      "FROM pgaf.store s");
 }
 
 /* The nonce goes to the file first: whichever write is the last, the file knows it. */
@@ -360,7 +360,6 @@ open_remember(void *ctx)
 
 	if (store->open && store->run_path)
 		conn_query(store->conn,
-		           "SELECT coalesce(sum(epoch), 0), pg_current_wal_flush_lsn() - '0/0' "
-		           "FROM pgaf.grp",
-		           STORE_LIMIT, open_position, store);
+		           "SELECT pgaf.epochs(), pg_current_wal_flush_lsn() - '0/0'", STORE_LIMIT,
+		           open_position, store);
 }

@@ -70,6 +70,7 @@ CREATE TABLE pgaf.store (
 	random              text NOT NULL,
 	nonce               text NOT NULL DEFAULT '',
 	incarnation         bigint NOT NULL DEFAULT 0,
+	retired_epochs      bigint NOT NULL DEFAULT 0, -- of groups that were dropped
 	created             timestamptz NOT NULL DEFAULT clock_timestamp(),
 	replicator_password text NOT NULL,
 	probe_password      text NOT NULL
@@ -360,6 +361,14 @@ AS $$
 	FROM pgaf.grp g WHERE g.formation = p_node.formation AND g.id = p_node.grp
 $$;
 
+-- How far the store has come: grows with each decision and never shrinks.
+CREATE FUNCTION pgaf.epochs()
+RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s.retired_epochs + (SELECT coalesce(sum(g.epoch), 0)::bigint FROM pgaf.grp g)
+	FROM pgaf.store s
+$$;
+
 -- Tell the monitor: R = a node reported something new, C = load the group again.
 CREATE FUNCTION pgaf._tell(p_what text, p_formation text, p_group int, p_node int)
 RETURNS void LANGUAGE sql
@@ -511,19 +520,19 @@ END $$;
 
 -- ---- registration -----------------------------------------------------------------------
 
--- A killed keeper's session ends a few ms later: wait for that before calling it live.
-CREATE FUNCTION pgaf._stays_live(p_node pgaf.node)
-RETURNS boolean LANGUAGE plpgsql
+-- A killed keeper's session ends a few ms after it: give those in the way of p_node some time,
+-- before any lock is taken that a decision could wait for.
+CREATE FUNCTION pgaf._let_sessions_end(p_node pgaf.node)
+RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN
 	FOR i IN 1..20 LOOP
 		PERFORM pg_stat_clear_snapshot();
-		IF NOT pgaf._is_live(p_node) THEN
-			RETURN false;
-		END IF;
+		EXIT WHEN NOT EXISTS (SELECT FROM pgaf.node n
+			WHERE (n.id = p_node.id OR n.formation = p_node.formation AND n.name = p_node.name
+			       OR n.host = p_node.host AND n.port = p_node.port) AND pgaf._is_live(n));
 		PERFORM pg_sleep(0.025);
 	END LOOP;
-	RETURN true;
 END $$;
 
 -- Data of another cluster never becomes part of a group.
@@ -563,7 +572,7 @@ DECLARE
 	reason text;
 BEGIN
 	SELECT * INTO g FROM pgaf.grp WHERE formation = p_holder.formation AND id = p_holder.grp;
-	IF pgaf._stays_live(p_holder) THEN
+	IF pgaf._is_live(p_holder) THEN
 		reason := 'whose keeper is connected';
 	ELSIF (p_node.formation, p_node.grp, p_node.name, p_node.host, p_node.port) IS DISTINCT FROM
 	      (p_holder.formation, p_holder.grp, p_holder.name, p_holder.host, p_holder.port) THEN
@@ -616,7 +625,7 @@ BEGIN
 	ELSIF (n.formation, n.grp) <> (p_node.formation, p_node.grp) THEN
 		RAISE EXCEPTION 'node % "%" belongs to group %/%', n.id, n.name, n.formation, n.grp
 			USING ERRCODE = 'PG901', HINT = 'drop it there first';
-	ELSIF (n.host, n.port) <> (p_node.host, p_node.port) AND pgaf._stays_live(n) THEN
+	ELSIF (n.host, n.port) <> (p_node.host, p_node.port) AND pgaf._is_live(n) THEN
 		RAISE EXCEPTION 'node % "%" is connected from %:%: two keepers have one identity',
 			n.id, n.name, n.host, n.port
 			USING ERRCODE = 'PG901',
@@ -649,6 +658,7 @@ BEGIN
 			USING ERRCODE = 'PG908',
 			HINT = 'pgaf-ctl create formation makes one';
 	END IF;
+	PERFORM pgaf._let_sessions_end(p_node);
 	INSERT INTO pgaf.grp (formation, id) VALUES (p_node.formation, p_node.grp)
 	ON CONFLICT DO NOTHING;
 	SELECT * INTO g FROM pgaf.grp WHERE formation = p_node.formation AND id = p_node.grp
@@ -993,6 +1003,8 @@ CREATE FUNCTION pgaf.drop_formation(p_name text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	UPDATE pgaf.store SET retired_epochs = retired_epochs
+		+ (SELECT coalesce(sum(g.epoch), 0) FROM pgaf.grp g WHERE g.formation = p_name);
 	DELETE FROM pgaf.grp WHERE formation = p_name;
 	DELETE FROM pgaf.formation WHERE name = p_name;
 	IF NOT FOUND THEN
