@@ -192,9 +192,12 @@ standing_answer(const struct snapshot *snap, const struct node *self, pgaf_time 
                 const struct node *primary)
 {
 	const struct report *report = &self->report;
+	const struct sync_set *newest = group_newest(&snap->group);
 	bool accepted = report->epoch >= self->goal.epoch && self->reported_at != 0;
+	/* Commits that wait for others, or under the fence, say nothing of this standby. */
+	bool member = newest != NULL && sync_set_has(newest, self->id, self->admission);
 
-	if (primary != NULL && primary->reported_at != 0 && self->admission != 0 &&
+	if (primary != NULL && primary->reported_at != 0 && member &&
 	    primary->report.waiters_ms >= LINK_WAIT_MS &&
 	    now - primary->reported_at < 2 * snap->group.settings.report_interval)
 		return STANDING_NO_PROGRESS;
