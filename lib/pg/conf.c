@@ -87,6 +87,9 @@ visit_all(const struct conf *conf, struct text *to, visit_fn visit)
 	}
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		visit(to, fixed[i].name, fixed[i].value);
+	/* After a crash every file is synced one by one before recovery begins: seconds. */
+	if (conf->major >= 14)
+		visit(to, "recovery_init_sync_method", "syncfs");
 	if (conf->wal_level)
 		visit(to, "wal_level", "replica");
 	if (conf->log_hints)

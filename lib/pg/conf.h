@@ -18,6 +18,7 @@ struct text;
 #define CONNINFO_MAX 1024
 
 struct conf {
+	unsigned major;        /* release; 0 = not known */
 	pgaf_node_id self;     /* 0 = not known yet: no slot is used */
 	pgaf_node_id upstream; /* 0 = follows nobody */
 	uint32_t admission;

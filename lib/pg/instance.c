@@ -104,8 +104,8 @@ instance_session(struct instance *in, const char *synchronous_commit,
 
 /* ---- where things are ------------------------------------------------------------- */
 
-static unsigned
-read_version(const struct instance *in)
+unsigned
+instance_version(const struct instance *in)
 {
 	char path[INSTANCE_PATH_MAX];
 	uint64_t number = 0;
@@ -175,7 +175,7 @@ search_path(struct instance *in)
 void
 instance_choose_bindir(struct instance *in)
 {
-	unsigned version = read_version(in);
+	unsigned version = instance_version(in);
 	struct text text = {0};
 
 	if (in->bindir_given)
@@ -242,7 +242,7 @@ instance_find_config(struct instance *in)
 	char path[INSTANCE_PATH_MAX];
 
 	join(path, sizeof(path), in->pgdata, "postgresql.conf");
-	if (disk_exists(path) || !find_debian_config(in, read_version(in)))
+	if (disk_exists(path) || !find_debian_config(in, instance_version(in)))
 		text_copy(in->config_dir, sizeof(in->config_dir), in->pgdata);
 	join(path, sizeof(path), in->config_dir, CONF_FILE);
 	char *content = disk_read(path, CONF_BYTES_MAX, NULL);

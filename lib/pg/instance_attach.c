@@ -23,7 +23,7 @@ log_says_crash(struct instance *in)
 	FILE *file = NULL;
 	long size = 0;
 
-	instance_state_path(in, "postgres.log", path, sizeof(path));
+	instance_state_path(in, LOG_FILE, path, sizeof(path));
 	file = fopen(path, "re");
 	if (file == NULL)
 		return false;
@@ -69,7 +69,7 @@ attach_ended(struct instance *in, int status, bool is_child)
 	/* With restart_after_crash off, a crashed backend ends the postmaster: status 1 (36). */
 	in->exit_inside =
 		status >= 0 ? WIFEXITED(status) && WEXITSTATUS(status) != 0 : log_says_crash(in);
-	instance_log(in, PGAF_LOG_WARNING, "postgres-exited", "the postmaster ended%s",
+	instance_log(in, PGAF_LOG_DEBUG, "postgres-exited", "the postmaster ended%s",
 	             in->exit_inside ? " because of a crash inside" : "");
 	in->callbacks.exited(in->ctx, in->exit_inside);
 	observe_start(in);

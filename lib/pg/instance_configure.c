@@ -237,6 +237,7 @@ prepare_conf(struct instance *in)
 	struct conf *conf = &in->conf;
 
 	socket_directories(in);
+	conf->major = instance_version(in);
 	conf->listen = in->listen;
 	conf->port = in->port;
 	conf->socket_dirs = in->socket_dirs;

@@ -109,7 +109,7 @@ follow_failed(struct instance *in)
 	char reason[200] = "";
 	FILE *file = NULL;
 
-	instance_state_path(in, "postgres.log", path, sizeof(path));
+	instance_state_path(in, LOG_FILE, path, sizeof(path));
 	file = fopen(path, "re");
 	if (file != NULL && fseek(file, -8192, SEEK_END) != 0)
 		rewind(file);

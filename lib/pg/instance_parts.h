@@ -25,6 +25,8 @@
 
 #define INSTANCE_PATH_MAX 1024
 #define TASK_TEXT_MAX 8192
+/* Of the server, in the state directory. */
+#define LOG_FILE "postgres.log"
 #define WALSENDERS_MAX 64
 
 /* In the state directory while PGDATA is neither the old nor the new cluster. */
@@ -227,6 +229,8 @@ void instance_log(struct instance *in, enum pgaf_log_level level, const char *ev
                   const char *format, ...) PGAF_PRINTF(4, 5);
 /* Find config_dir again: after initdb, a clone, or at the start. */
 void instance_find_config(struct instance *in);
+/* Release of the cluster in PGDATA, e.g. 15; 0 when there is none. */
+unsigned instance_version(const struct instance *in);
 /* PATH of a file of ours. */
 void instance_state_path(const struct instance *in, const char *name, char *to, size_t room);
 void instance_program(const struct instance *in, const char *name, char *to, size_t room);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -21,7 +20,6 @@
 /* A standby that is not consistent yet goes on by itself. */
 #define STANDBY_PATIENCE PGAF_SECONDS(2)
 #define STALE_PATIENCE PGAF_SECONDS(10)
-#define LOG_BYTES_MAX ((off_t)16 << 20)
 
 struct signal_job {
 	char directory[INSTANCE_PATH_MAX];
@@ -137,7 +135,7 @@ start_failed(struct instance *in)
 	char socket[160] = "";
 	FILE *file = NULL;
 
-	instance_state_path(in, "postgres.log", path, sizeof(path));
+	instance_state_path(in, LOG_FILE, path, sizeof(path));
 	file = fopen(path, "re");
 	if (file != NULL && fseek(file, -4096, SEEK_END) != 0)
 		rewind(file);
@@ -190,18 +188,6 @@ look(struct instance *in)
 /* ---- the start itself ------------------------------------------------------------- */
 
 static void
-rotate_log(const char *path)
-{
-	char old[INSTANCE_PATH_MAX + 8];
-	struct text text = TEXT(old);
-	struct stat status;
-
-	text_addf(&text, "%s.1", path);
-	if (stat(path, &status) == 0 && status.st_size > LOG_BYTES_MAX)
-		rename(path, old);
-}
-
-static void
 spawn(struct instance *in)
 {
 	char program[INSTANCE_PATH_MAX];
@@ -212,10 +198,9 @@ spawn(struct instance *in)
 	bool apart = strcmp(in->config_dir, in->pgdata) != 0;
 
 	instance_program(in, "postgres", program, sizeof(program));
-	instance_state_path(in, "postgres.log", log, sizeof(log));
+	instance_state_path(in, LOG_FILE, log, sizeof(log));
 	text_addf(&text, "config_file=%s/postgresql.conf", in->config_dir);
 	const char *argv[] = {program, "-D", in->pgdata, apart ? "-c" : NULL, config, NULL};
-	rotate_log(log);
 	in->stopping = true; /* should it end at once, this step says so */
 	if (attach_start(in, argv, log, &error) < 0) {
 		task_end(in, STEP_FAILED, "%s", error.text);
