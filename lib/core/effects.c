@@ -394,30 +394,11 @@ effect_recover(struct change *change)
 	set_keep_only(group, (struct sync_set){.version = group->next_version++, .unknown = true});
 }
 
-/* The node that was really promoted last is the primary, whatever the store remembers. */
-static const struct node *
-recovered_primary(const struct snapshot *snap)
-{
-	const struct node *best = NULL;
-
-	for (uint32_t i = 0; i < snap->count; i++) {
-		const struct node *node = &snap->nodes[i];
-
-		if (node->report.pg != PG_PRIMARY && node->id != snap->group.primary)
-			continue;
-		if (best == NULL || node->report.timeline > best->report.timeline ||
-		    (node->report.timeline == best->report.timeline &&
-		     node->report.pg == PG_PRIMARY && best->report.pg != PG_PRIMARY))
-			best = node;
-	}
-	return best;
-}
-
 static void
 effect_recovered(struct change *change)
 {
 	struct group *group = change->group;
-	const struct node *primary = recovered_primary(change->snap);
+	const struct node *primary = snapshot_writer(change->snap);
 	struct roles roles = *change->roles;
 
 	group->recovering = false;
@@ -426,6 +407,8 @@ effect_recovered(struct change *change)
 	group->primary = primary->id;
 	if (primary->report.timeline > group->timeline)
 		group->timeline = primary->report.timeline;
+	if (primary->report.promoted_timeline > group->timeline)
+		group->timeline = primary->report.promoted_timeline;
 	roles.primary = primary;
 	change->roles = &roles;
 	for (uint32_t i = 0; i < change->snap->count; i++) {
@@ -497,6 +480,9 @@ effect_dispatch(struct change *change)
 		break;
 	case EFFECT_PROMOTE_LOSSY:
 		promote(change, change->roles->candidate, 0);
+		break;
+	case EFFECT_PROMOTE_FORMER:
+		promote(change, change->roles->former, 0);
 		break;
 	case EFFECT_FINISH:
 		effect_finish(change);

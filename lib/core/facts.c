@@ -119,8 +119,12 @@ candidate_rank(const struct snapshot *snap, const struct node *node, pgaf_time n
 	uint64_t rank;
 
 	if (node->id == snap->group.primary || node->goal.state == PGAF_STATE_DROPPED ||
-	    node->session == SESSION_GONE || node->reported_at == 0 ||
-	    node->report.pg != PG_STANDBY)
+	    node->session == SESSION_GONE || node->reported_at == 0)
+		return 0;
+	/* A stopped one is better than none, when the operator accepts the loss. */
+	if (node->report.pg == PG_STOPPED && node->report.has_data)
+		return 1;
+	if (node->report.pg != PG_STANDBY)
 		return 0;
 	rank = (uint64_t)candidate_answer(snap, node, now) << 32;
 	if (node->id == snap->group.request.to || node->id == snap->group.handover.to)
@@ -409,7 +413,7 @@ memory_answer(const struct snapshot *snap)
 	}
 	if (!snap->group.recovering)
 		return MEMORY_SOUND;
-	return all ? MEMORY_HEARD : MEMORY_LISTENING;
+	return all && snapshot_writer(snap) != NULL ? MEMORY_HEARD : MEMORY_LISTENING;
 }
 
 /* The group had a primary once: only what it wrote may come back as the first. */

@@ -629,6 +629,14 @@ const struct keeper_rule keeper_rules[] = {
 		.report = PGAF_STATE_STOP_REPLICATION,
 	},
 	{
+		.id = 738,
+		.doc = "It was chosen and is stopped: it comes up as a standby first.",
+		.when = {FRESH, [KF_GOAL] = PROMOTION, [KF_CLAIM] = IS(K_CLAIM_NONE),
+                         [KF_ROLE] = NOTED(STANDBY) | NOTED(DEMOTED), [KF_PG] = IS(K_PG_STOPPED)},
+		.step = STEP_START_STANDBY,
+		.report = PGAF_STATE_PREPARE_PROMOTION,
+	},
+	{
 		.id = 740,
 		.doc = "It was chosen: accept, verify, and claim the promotion (3a).",
 		.when = {[KF_GOAL] = PROMOTION,

@@ -17,6 +17,53 @@ snapshot_node(const struct snapshot *snap, pgaf_node_id id)
 	return NULL;
 }
 
+static uint32_t
+written_timeline(const struct node *node)
+{
+	return node->report.promoted_timeline > node->report.timeline
+	               ? node->report.promoted_timeline
+	               : node->report.timeline;
+}
+
+/* A follower holds a copy of what somebody else wrote. */
+static bool
+is_follower(const struct node *node)
+{
+	return node->report.pg == PG_STANDBY && node->report.promoted_epoch == 0 &&
+	       (node->report.state == PGAF_STATE_SECONDARY ||
+	        node->report.state == PGAF_STATE_CATCHINGUP ||
+	        node->report.state == PGAF_STATE_WAIT_STANDBY);
+}
+
+static bool
+writes_later(const struct node *a, const struct node *b)
+{
+	if (written_timeline(a) != written_timeline(b))
+		return written_timeline(a) > written_timeline(b);
+	if ((a->report.pg == PG_PRIMARY) != (b->report.pg == PG_PRIMARY))
+		return a->report.pg == PG_PRIMARY;
+	return a->report.lsn > b->report.lsn;
+}
+
+const struct node *
+snapshot_writer(const struct snapshot *snap)
+{
+	const struct node *best = NULL;
+	uint32_t newest = 0;
+
+	for (uint32_t i = 0; i < snap->count; i++) {
+		const struct node *node = &snap->nodes[i];
+
+		if (node->goal.state == PGAF_STATE_DROPPED || !node->report.has_data)
+			continue;
+		if (written_timeline(node) > newest)
+			newest = written_timeline(node);
+		if (!is_follower(node) && (best == NULL || writes_later(node, best)))
+			best = node;
+	}
+	return best != NULL && written_timeline(best) == newest ? best : NULL;
+}
+
 const struct sync_set *
 group_newest(const struct group *group)
 {

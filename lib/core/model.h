@@ -391,6 +391,9 @@ struct decision {
 
 /* Questions asked everywhere. NULL when absent. */
 const struct node *snapshot_node(const struct snapshot *snap, pgaf_node_id id);
+/* The node that wrote the newest history, by what the nodes themselves say; NULL when a follower
+ * holds a newer one than any node that wrote. */
+const struct node *snapshot_writer(const struct snapshot *snap);
 const struct sync_set *group_newest(const struct group *group);
 bool sync_set_has(const struct sync_set *set, pgaf_node_id node, uint32_t admission);
 bool sync_set_is_async(const struct sync_set *set); /* acknowledges without a standby */

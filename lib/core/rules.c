@@ -121,6 +121,18 @@ const struct rule rules[] = {
 		.then = {[TO_SELF] = PGAF_STATE_SECONDARY, [TO_FORMER] = PGAF_STATE_PRIMARY},
 		.effect = EFFECT_RESTORE,
 	},
+	{
+		.id = 330,
+		.doc = "The operator accepted in words that what the chosen node acknowledged is lost.",
+		.when = {SOUND, [FACT_SELF] = IS(IS_PRIMARY),
+                         [FACT_PROMOTION] = IS(PROMOTION_OFFERED) | IS(PROMOTION_OVERDUE) |
+                                            IS(PROMOTION_CLAIMED) | IS(PROMOTION_RENOUNCED),
+                         [FACT_ASKED] = IS(ASKED_WITH_LOSS), [FACT_FORMER] = IS(FORMER_USABLE)},
+		.then = {[TO_SELF] = PGAF_STATE_DEMOTED,
+                         [TO_FORMER] = PGAF_STATE_PREPARE_PROMOTION},
+		.effect = EFFECT_PROMOTE_FORMER,
+		.yields_to = {310, 320},
+	},
 	/* ---- 4: failover ------------------------------------------------------- */
 	{
 		.id = 400,

@@ -417,12 +417,22 @@ look_if_due(struct keeper *keeper)
 	keeper->ops->observe(keeper->world);
 }
 
+/* A process that did not run heard nobody, and that is nobody's silence but its own. */
+static void
+notice_stall(struct keeper *keeper)
+{
+	if (keeper->due != 0 && keeper->now - keeper->due > STALL_LIMIT)
+		keeper->view.started_at = keeper->now;
+	keeper->due = 0;
+}
+
 void
 keeper_run(struct keeper *keeper, pgaf_time now)
 {
 	keeper->now = now;
 	if (keeper->ended)
 		return;
+	notice_stall(keeper);
 	leave_run(keeper);
 	/* Bounded: each round starts something or has nothing to do. */
 	for (unsigned rounds = 0; rounds < 8 && !keeper->ended; rounds++) {
@@ -436,6 +446,7 @@ keeper_run(struct keeper *keeper, pgaf_time now)
 	report_send_if_changed(keeper);
 	look_if_due(keeper);
 	status_show(keeper);
+	keeper->due = keeper_deadline(keeper);
 }
 
 pgaf_time

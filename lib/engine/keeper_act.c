@@ -248,7 +248,9 @@ order_fill(struct keeper *keeper, enum step step, struct step_order *order)
 	order->settings = orders->settings;
 	order->system_identifier = orders->system_identifier;
 	order->old_version = view->note.applied_version;
-	order->from_async = view->seen.sync_names[0] == '\0';
+	/* The fence is left out only when a strict set was proved since this server started: what
+	 * failed under the fence must be seen under it again. */
+	order->from_async = view->proved_version == 0 || view->seen.sync_names[0] == '\0';
 	order->deadline =
 		step == STEP_PROMOTE ? keeper->claim_sent_at + PGAF_SECONDS(1) : PGAF_NEVER;
 	if (step == STEP_HAND_OVER)

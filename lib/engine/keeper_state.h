@@ -18,6 +18,7 @@
 #define REACH_RECEIVE (UINT64_C(16) << 20)
 #define REACH_REPLAY  (UINT64_C(64) << 20)
 /* A stream that is open for this long and brought nothing has nothing to bring. */
+#define STALL_LIMIT   PGAF_MSEC(250) /* later than this is a process that was not scheduled */
 #define STREAM_QUIET  PGAF_MSEC(150)
 
 struct keeper {
@@ -54,6 +55,7 @@ struct keeper {
 	enum pgaf_state          state;
 	pgaf_time                report_due;
 	pgaf_time                look_due;
+	pgaf_time                due; /* when this was to run next; 0 unknown */
 	bool                     answered_since; /* the store answered after the last report */
 	struct report            facts;      /* stable facts, kept between reports */
 	bool                     drifted;
