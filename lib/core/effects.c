@@ -480,9 +480,11 @@ effect_dispatch(struct change *change)
 		break;
 	case EFFECT_PROMOTE_LOSSY:
 		promote(change, change->roles->candidate, 0);
+		request_close(change->group); /* said once, done once */
 		break;
 	case EFFECT_PROMOTE_FORMER:
 		promote(change, change->roles->former, 0);
+		request_close(change->group);
 		break;
 	case EFFECT_FINISH:
 		effect_finish(change);
