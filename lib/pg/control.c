@@ -18,6 +18,7 @@
 
 #define FILE_BYTES 512
 #define VERSION_13_TO_17 1300
+#define LEAST_SEGMENT (1u << 20)
 #define VERSION_18 1800
 
 enum {
@@ -113,7 +114,9 @@ control_read(const char *pgdata, struct control *control, struct pgaf_error *err
 		return error_set(error, PGAF_ECONFIG,
 		                 "%s is not of PostgreSQL 13 to 18 (its version is %u)", path,
 		                 (unsigned)version);
-	if (!crc_is_right(bytes) || state > CONTROL_IN_PRODUCTION)
+	uint32_t segment = get32(bytes, AT_SEGMENT_BYTES);
+	if (!crc_is_right(bytes) || state > CONTROL_IN_PRODUCTION || segment < LEAST_SEGMENT ||
+	    (segment & (segment - 1)) != 0)
 		return error_set(error, PGAF_ECONFIG, "%s is damaged", path);
 	*control = (struct control){
 		.system_identifier = get64(bytes, AT_SYSTEM_IDENTIFIER),

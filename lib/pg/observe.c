@@ -230,7 +230,8 @@ ask(struct instance *in)
 	char sql[STATEMENT_ROOM];
 	struct text text = TEXT(sql);
 
-	if (!observer->settings_read || loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
+	if (!observer->settings_read || observer->settings_not_ours ||
+	    loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
 		ask_settings(in);
 	observe_statement(PQserverVersion(conn_pg(observer->conn)), &text);
 	if (conn_query(observer->conn, "IDENTIFY_SYSTEM", ANSWER_LIMIT, identified, in) < 0 ||

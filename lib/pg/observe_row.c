@@ -31,7 +31,8 @@
 	X(LAG, "CASE WHEN r AND pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() THEN"       \
 	       " (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())"       \
 	       " * 1000)::bigint END")                                                           \
-	X(WAITERS, "(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep')")       \
+	X(WAITERS, "(SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"         \
+	           " AND application_name <> 'pgaf_keeper')")                                    \
 	X(NAMES, "current_setting('synchronous_standby_names')")                                 \
 	X(CONNINFO, "current_setting('primary_conninfo')")                                       \
 	X(UPSTREAM, "current_setting('pgaf.upstream', true)")                                    \
