@@ -10,7 +10,35 @@
 
 #include "base/pure/lsn.h"
 #include "base/pure/text.h"
+#include "core/codec.h"
+#include "core/decide.h"
 #include "sim.h"
+
+/* The monitor's picture and what it waits for, when that is the question. */
+static void
+trace_picture(struct sim *sim)
+{
+	const struct snapshot *snap;
+	char                   lines[CODEC_LINE_MAX];
+	struct text            text = TEXT(lines);
+
+	codec_write(RECORD_GROUP, &sim->store.truth.group, &text);
+	TRACE(sim, "store", "%s", lines);
+	for (uint32_t i = 0; i < sim->store.truth.count; i++) {
+		text_init(&text, lines, sizeof lines);
+		codec_write(RECORD_REPORT, &sim->store.truth.nodes[i].report, &text);
+		TRACE(sim, "store", "%s: %s", sim->store.truth.nodes[i].name, lines);
+	}
+	if (!sim->mon.proc.alive)
+		return;
+	snap = monitor_snapshot(sim->mon.engine);
+	text_init(&text, lines, sizeof lines);
+	codec_write(RECORD_GROUP, &snap->group, &text);
+	TRACE(sim, "monitor", "%s", lines);
+	text_init(&text, lines, sizeof lines);
+	decide_explain(snap, mon_now(sim), &text);
+	TRACE(sim, "monitor", "explains: %s", lines);
+}
 
 void
 violation(struct sim *sim, const char *check, const char *format, ...)
@@ -24,6 +52,8 @@ violation(struct sim *sim, const char *check, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(sim->failed_text, sizeof sim->failed_text, format, args);
 	va_end(args);
+	if (sim->tracing)
+		trace_picture(sim);
 	TRACE(sim, "check", "%s violated: %s", check, sim->failed_text);
 }
 
@@ -119,10 +149,10 @@ check_decision(struct sim *sim, const struct decision *decision)
 	    chosen->report.lsn >= former->report.stopped_lsn)
 		return;
 	for (uint32_t i = 0; i < before->possible_count; i++) {
-		const struct sync_set *set = &before->possible[i];
+		const struct sync_set *set    = &before->possible[i];
+		bool                   member = sync_set_has(set, chosen->id, chosen->admission);
 
-		if (!sync_set_is_async(set) && set->count - set->required + 1 <= 1 &&
-		    sync_set_has(set, chosen->id, chosen->admission))
+		if (!sync_set_is_async(set) && (uint32_t)member + set->required >= set->count + 1)
 			continue;
 		violation(sim, "SAFE-PROMOTE",
 		          "%s is chosen by rule %u, but version %u of the set does not allow it",

@@ -47,6 +47,26 @@ host_start_all(struct sim *sim, uint32_t host)
 	}
 }
 
+/* Power is gone for the whole site; each host comes back in its own time. */
+static void
+host_returns(struct sim *sim, struct event *event)
+{
+	sim->host_up[event->a] = true;
+	host_start_all(sim, event->a);
+}
+
+static void
+host_lose_all(struct sim *sim)
+{
+	uint32_t first = rng_percent(&sim->plan, 50) ? 0 : 1;
+
+	for (uint32_t host = first; host <= sim->nodes; host++) {
+		host_lose(sim, host);
+		sim_after(sim, NULL, rng_between(&sim->plan, PGAF_MSEC(100), PGAF_SECONDS(8)),
+		          host_returns)->a = host;
+	}
+}
+
 static void
 host_freeze(struct sim *sim, uint32_t host)
 {
@@ -120,6 +140,7 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_BACKEND:
 	case SIM_FAULT_DISK:
 	case SIM_FAULT_STORE_DISK:
+	case SIM_FAULT_SITE:
 	case SIM_FAULT_SWITCHOVER:
 	case SIM_FAULT_FAILOVER:
 	case SIM_FAULT_COUNT: break;
@@ -156,6 +177,7 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 		sim->pg[host].postmaster_frozen = sim->pg[host].postmaster;
 		break;
 	case SIM_FAULT_DISK: sim->pg[host].disk_until = sim->now + length; break;
+	case SIM_FAULT_SITE: host_lose_all(sim); break;
 	case SIM_FAULT_STORE_DISK: sim->store.disk_until = sim->now + length; break;
 	case SIM_FAULT_TERMINATE: keep_terminate(sim, host); break;
 	case SIM_FAULT_CUT_MONITOR: host_cut(sim, host, true, false, 3); break;
@@ -243,15 +265,21 @@ choose_host(struct sim *sim)
 }
 
 static void
+note_second(struct sim *sim)
+{
+	if (!sim->failover_open)
+		return;
+	sim->had_second = true;
+	sim->counts.second_faults++;
+}
+
+static void
 fault_due(struct sim *sim, struct event *event)
 {
 	(void)event;
 	if (sim->quiet)
 		return;
-	if (sim->failover_open) {
-		sim->had_second = true;
-		sim->counts.second_faults++;
-	}
+	note_second(sim);
 
 	enum fault fault = choose_fault(sim);
 	uint32_t   host  = choose_host(sim);
@@ -259,10 +287,25 @@ fault_due(struct sim *sim, struct event *event)
 	fault_strike(sim, fault, host, choose_length(sim));
 }
 
-void
-faults_on_failover(struct sim *sim)
+/* The candidate's keeper stops between two steps of the promotion, and goes on much later. */
+static void
+freeze_candidate(struct sim *sim, struct event *event)
 {
-	if (sim->strikes_twice && !sim->quiet && rng_percent(&sim->plan, 70))
+	if (sim->quiet)
+		return;
+	note_second(sim);
+	fault_strike(sim, SIM_FAULT_FREEZE_KEEPER, event->a, choose_length(sim));
+}
+
+void
+faults_on_failover(struct sim *sim, pgaf_node_id candidate)
+{
+	if (!sim->strikes_twice || sim->quiet || rng_percent(&sim->plan, 30))
+		return;
+	if (rng_percent(&sim->plan, 40))
+		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(15)), freeze_candidate)->a =
+			candidate;
+	else
 		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(60)), fault_due);
 }
 

@@ -58,8 +58,6 @@ keep_observed(struct sim *sim, struct event *event)
 	keep->observing = false;
 	pg_observe(sim, event->a, &seen);
 	seen.exits = seen.exits > keep->exits_before ? seen.exits - keep->exits_before : 0;
-	if (seen.waiters > 0)
-		TRACE(sim, host_name(event->a), "keeper > sees %u commits wait", seen.waiters);
 	keeper_on_observation(keep->engine, keep_now(sim, event->a), &seen);
 	keep_run(sim, event->a);
 }
@@ -72,7 +70,9 @@ keep_observe(struct sim *sim, pgaf_node_id node)
 	if (keep->observing || !keep->proc.alive || !keep->engine)
 		return;
 	keep->observing = true;
-	sim_after(sim, &keep->proc, rng_tailed(&sim->rng, PGAF_USEC(500), PGAF_MSEC(40)),
+	sim_after(sim, &keep->proc,
+	          rng_tailed(&sim->rng, PGAF_USEC(500),
+	                     rng_once_in(&sim->rng, 20) ? PGAF_SECONDS(2) : PGAF_MSEC(40)),
 	          keep_observed)->a = node;
 }
 

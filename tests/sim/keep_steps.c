@@ -357,7 +357,9 @@ step_promote(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		pg_promote(sim, node, goal->timeline);
 		return PGAF_MSEC(2);
 	default:
-		run->stage = 3;
+		/* Reloads at +10, +30, +100 ms. */
+		if (run->stage == 8 || run->stage == 18 || run->stage == 53)
+			pg_kick(sim, node);
 		return PGAF_MSEC(2);
 	}
 }

@@ -315,10 +315,10 @@ pg_promoted(struct sim *sim, struct event *event)
 	pgaf_node_id node = event->a;
 	struct pg   *pg   = &sim->pg[node];
 
-	if (pg->status != PG_STANDBY || pg->promoting_since == 0)
+	if (pg->status != PG_STANDBY || pg->promoting_since == 0 || pg->start_number != event->x)
 		return;
 	pg->promoting_since = 0;
-	pg->at.branch       = wal_branch(sim, node, event->b, pg_end(pg));
+	pg->at.branch       = wal_branch(sim, node, pg->promoting_to, pg_end(pg));
 	pg->consistent_at   = 0;
 	sim->counts.promotions++;
 	pg_open(sim, node);
@@ -334,6 +334,17 @@ pg_signal_gone(struct sim *sim, struct event *event)
 		pg->standby_signal = false;
 }
 
+static void
+pg_promote_until(struct sim *sim, pgaf_node_id node, pgaf_time until)
+{
+	struct event *done;
+
+	sim_after(sim, &sim->pg[node].proc, until * 2 / 3, pg_signal_gone)->a = node;
+	done    = sim_after(sim, &sim->pg[node].proc, until, pg_promoted);
+	done->a = node;
+	done->x = sim->pg[node].start_number;
+}
+
 void
 pg_promote(struct sim *sim, pgaf_node_id node, uint32_t timeline)
 {
@@ -346,14 +357,21 @@ pg_promote(struct sim *sim, pgaf_node_id node, uint32_t timeline)
 	stream_end_receiver(sim, node);
 	pg->promoting_since = sim->now;
 
-	/* Trap 39 kept short by the kicks that go with the step. */
-	pgaf_time until = pg_disk(sim, node, PGAF_MSEC(12));
-	struct event *done;
+	pg->promoting_to     = timeline;
+	pg->promotion_stalls = rng_percent(&sim->rng, 40);
+	pg_promote_until(sim, node, pg->promotion_stalls ? PGAF_MSEC(5015)
+	                                                 : pg_disk(sim, node, PGAF_MSEC(12)));
+}
 
-	sim_after(sim, &pg->proc, until * 2 / 3, pg_signal_gone)->a = node;
-	done    = sim_after(sim, &pg->proc, until, pg_promoted);
-	done->a = node;
-	done->b = timeline;
+void
+pg_kick(struct sim *sim, pgaf_node_id node)
+{
+	struct pg *pg = &sim->pg[node];
+
+	if (pg->promoting_since == 0 || !pg->promotion_stalls)
+		return;
+	pg->promotion_stalls = false;
+	pg_promote_until(sim, node, pg_disk(sim, node, PGAF_MSEC(12)));
 }
 
 /* ---- data directories --------------------------------------------------------- */

@@ -218,6 +218,8 @@ struct pg {
 	pgaf_lsn        consistent_at;
 	bool            local_wal_read; /* all local WAL was read: L is complete (trap 7) */
 	pgaf_time       promoting_since;
+	uint32_t        promoting_to;    /* timeline */
+	bool            promotion_stalls; /* trap 39: until a reload wakes the startup process */
 	/* Configuration: in the file, in a new session, in the checkpointer. */
 	struct sync_set file, shown;
 	uint64_t        reload_serial;
@@ -249,6 +251,8 @@ void pg_crash_postmaster(struct sim *sim, pgaf_node_id node, bool inside);
 void pg_reap(struct sim *sim, pgaf_node_id node);
 void pg_host_lost(struct sim *sim, pgaf_node_id node);
 void pg_promote(struct sim *sim, pgaf_node_id node, uint32_t timeline);
+/* The reload that ends the stall of trap 39. */
+void pg_kick(struct sim *sim, pgaf_node_id node);
 void pg_initdb(struct sim *sim, pgaf_node_id node);
 void pg_copy(struct sim *sim, pgaf_node_id from, pgaf_node_id to);
 void pg_rewind(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream);
@@ -449,6 +453,7 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 	X(MONITOR, "the monitor is killed")                                                     \
 	X(FREEZE_MONITOR, "the monitor is stopped")                                             \
 	X(STORE, "the store crashes")                                                           \
+	X(SITE, "all hosts lose power")                                                         \
 	X(STORE_DISK, "the store's disk hangs")                                                 \
 	X(MONITOR_HOST, "the monitor's host loses power")                                       \
 	X(SWITCHOVER, "an operator asks for a switchover")                                      \
@@ -471,7 +476,7 @@ struct counts {
 /* Choose this seed's faults and set them to work; when the last of them is over. */
 pgaf_time faults_plan(struct sim *sim);
 /* A failover has begun: some seeds strike again now. */
-void faults_on_failover(struct sim *sim);
+void faults_on_failover(struct sim *sim, pgaf_node_id candidate);
 /* Everything that was broken works again. */
 void faults_end(struct sim *sim);
 void fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length);

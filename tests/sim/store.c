@@ -61,6 +61,30 @@ store_written(struct sim *sim, bool durable)
 		store_flush(sim);
 }
 
+/* Half of the seeds run with the defaults. */
+static void
+store_choose_settings(struct sim *sim, struct settings *settings)
+{
+	struct rng *rng = &sim->plan;
+
+	settings_init(settings);
+	if (rng_percent(rng, 25) && sim->nodes > 1)
+		settings->number_sync = 1;
+	if (rng_percent(rng, 50))
+		return;
+	settings->probe_interval  = rng_between(rng, PGAF_MSEC(50), PGAF_MSEC(500));
+	settings->silence_limit   = settings->probe_interval * 3 +
+	                            rng_between(rng, PGAF_MSEC(400), PGAF_SECONDS(3));
+	settings->peer_report_age = rng_between(rng, PGAF_MSEC(200), PGAF_SECONDS(3));
+	settings->handover_limit  = rng_between(rng, PGAF_MSEC(500), PGAF_SECONDS(8));
+	settings->fast_stop_limit = rng_between(rng, PGAF_MSEC(100), PGAF_SECONDS(6));
+	settings->flap_window     = rng_between(rng, 0, PGAF_SECONDS(90));
+	settings->report_interval = rng_between(rng, PGAF_MSEC(200), PGAF_SECONDS(2));
+	settings->fencing_limit   = settings->report_interval * 2 +
+	                            rng_between(rng, PGAF_MSEC(500), PGAF_SECONDS(12));
+	settings->move_on_disagreement = rng_percent(rng, 30);
+}
+
 void
 store_init(struct sim *sim)
 {
@@ -68,7 +92,7 @@ store_init(struct sim *sim)
 	struct group    *group = &store->truth.group;
 
 	text_copy(group->formation, sizeof group->formation, "default");
-	settings_init(&group->settings);
+	store_choose_settings(sim, &group->settings);
 	group->incarnation         = rng_next(&sim->rng) | 1;
 	store->truth.may_bootstrap = true;
 	store->born                = sim->now;
@@ -223,7 +247,7 @@ store_note_decision(struct sim *sim, const struct decision *decision)
 		sim->counts.failovers++;
 		sim->had_failover  = true;
 		sim->failover_open = true;
-		faults_on_failover(sim);
+		faults_on_failover(sim, after->promotion.node);
 	}
 }
 

@@ -11,7 +11,7 @@
 
 #include "sim.h"
 
-#define LINE_MAX_BYTES 320
+#define LINE_MAX_BYTES 600
 
 const char *
 host_name(uint32_t host)
