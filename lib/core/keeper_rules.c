@@ -232,6 +232,14 @@ const struct keeper_rule keeper_rules[] = {
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
 	{
+		.id = 424,
+		.doc = "A standby claimed more than was written here: only a restart clears that (1c).",
+		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_PG] = IS(K_PG_PRIMARY), [KF_RELEASED] = IS(K_RELEASED_POISONED)},
+		.step = STEP_STOP,
+		.report = PGAF_STATE_APPLY_SETTINGS,
+	},
+	{
 		.id = 428,
 		.doc = "It is open: now switch the WAL segment and write a checkpoint on "
 		       "the new timeline.",

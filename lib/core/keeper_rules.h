@@ -46,6 +46,7 @@
 	X(K_NEEDS_ROLES, "needs-roles")                                               \
 	X(K_NEEDS_SLOTS, "needs-slots") X(K_READY, "ready")
 #define KEEPER_SETTLED(X) X(K_NOT_SETTLED, "no") X(K_SETTLED, "yes")
+#define KEEPER_RELEASED(X) X(K_RELEASED_TRUE, "true") X(K_RELEASED_POISONED, "poisoned")
 #define KEEPER_MAY_REWIND(X) X(K_REWIND_LATER, "later") X(K_REWIND_NOW, "now")
 
 /* name, answers, question */
@@ -64,6 +65,7 @@
 	X(KEPT, KEEPER_KEPT, "is divergent WAL kept aside")                           \
 	X(MAY_REWIND, KEEPER_MAY_REWIND, "is the upstream's timeline on its disk")    \
 	X(SET, KEEPER_SET, "is the set of the goal proved in force")                  \
+	X(RELEASED, KEEPER_RELEASED, "do released commits have a standby")            \
 	X(NOTED, KEEPER_NOTED, "does the note say that it may be applied")            \
 	X(CLAIM, KEEPER_CLAIM, "is the promotion claimed")                            \
 	X(TIMELINE, KEEPER_TIMELINE, "is it on the timeline of the note")             \
@@ -94,6 +96,7 @@ enum keeper_claim { KEEPER_CLAIM(ANSWER_ENUM) };
 enum keeper_timeline { KEEPER_TIMELINE(ANSWER_ENUM) };
 enum keeper_ready { KEEPER_READY(ANSWER_ENUM) };
 enum keeper_settled { KEEPER_SETTLED(ANSWER_ENUM) };
+enum keeper_released { KEEPER_RELEASED(ANSWER_ENUM) };
 enum keeper_may_rewind { KEEPER_MAY_REWIND(ANSWER_ENUM) };
 #undef ANSWER_ENUM
 

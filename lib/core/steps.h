@@ -125,6 +125,7 @@ struct observation {
 	pgaf_lsn       upstream_lsn;   /* latest_end_lsn of the walreceiver */
 	char           sync_names[512]; /* synchronous_standby_names as a new session sees it */
 	uint64_t       server_start;   /* postmaster start, as in step_result */
+	bool           poisoned;       /* what it released lies until it is restarted (1c) */
 	uint32_t       waiters;        /* sessions waiting for SyncRep */
 	uint32_t       member_count;   /* primary: walsenders with one of our names */
 	struct member_view members[PGAF_NODES_MAX];

@@ -217,6 +217,10 @@ see_drift(struct keeper *keeper, const struct observation *seen)
 	char names[sizeof(seen->sync_names)] = "";
 	struct text text = TEXT(names);
 
+	if (seen->poisoned && view->proved_version != 0) {
+		view->proved_version = 0;
+		keeper->drifted = true;
+	}
 	if (seen->pg != PG_PRIMARY || view->proved_version == 0 || keeper->busy ||
 	    view->proved_version != view->orders.goal.set.version)
 		return;

@@ -165,6 +165,7 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 	observe_read(rows, &control, &seen, &liar);
 	if (liar.pid != 0)
 		poisoned(in, &seen, liar.pid);
+	seen.poisoned = seen.server_start != 0 && in->observer.poisoned == seen.server_start;
 	if (in->observer.settings_not_ours)
 		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
 	if (observe_is_old_minor((int)seen.server_version) && !in->allow_old_minor)
