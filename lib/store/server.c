@@ -33,7 +33,7 @@ static void
 server_ended(struct server *server)
 {
 	struct pgaf_error error = {0};
-	char reason[300];
+	char reason[300] = "";
 	bool port_in_use = false;
 	bool never_ran = server->phase == SERVER_STARTING;
 
@@ -49,7 +49,9 @@ server_ended(struct server *server)
 		server->callbacks.stopped(server->ctx);
 		return;
 	}
-	server_reason(server, reason, sizeof(reason), &port_in_use);
+	/* Only of a start: a server that ran has logged much that did not end it. */
+	if (never_ran)
+		server_reason(server, reason, sizeof(reason), &port_in_use);
 	if (!server->ran && port_in_use) {
 		error_set(&error, PGAF_EREFUSED, "port %s of %s is in use by another program",
 		          server->port, server->listen);
