@@ -246,6 +246,10 @@ fault_answer(const struct snapshot *snap, const struct node *primary, pgaf_time 
 
 	if (primary == NULL)
 		return FAULT_UNSURE;
+	/* Its keeper says that it cannot be what it was: wiped, or an older copy. */
+	if (primary->session != SESSION_GONE && primary->reported_at != 0 &&
+	    primary->report.needs_clone)
+		return FAULT_GONE;
 	switch (evidence_of(snap, primary, now)) {
 	case EVIDENCE_OK:
 		return FAULT_NONE;

@@ -25,6 +25,7 @@ static const char *const words_KEEPER_KEPT[] = {KEEPER_KEPT(WORD)};
 static const char *const words_KEEPER_MAY_REWIND[] = {KEEPER_MAY_REWIND(WORD)};
 static const char *const words_KEEPER_SET[] = {KEEPER_SET(WORD)};
 static const char *const words_KEEPER_RELEASED[] = {KEEPER_RELEASED(WORD)};
+static const char *const words_KEEPER_WAL[] = {KEEPER_WAL(WORD)};
 static const char *const words_KEEPER_NOTED[] = {KEEPER_NOTED(WORD)};
 static const char *const words_KEEPER_CLAIM[] = {KEEPER_CLAIM(WORD)};
 static const char *const words_KEEPER_TIMELINE[] = {KEEPER_TIMELINE(WORD)};
@@ -227,6 +228,7 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	answer[KF_MAY_REWIND] = goal->may_rewind ? K_REWIND_NOW : K_REWIND_LATER;
 	answer[KF_SET] = (uint8_t)set_answer(view);
 	answer[KF_RELEASED] = view->seen.poisoned ? K_RELEASED_POISONED : K_RELEASED_TRUE;
+	answer[KF_WAL] = view->regressed ? K_WAL_REGRESSED : K_WAL_WHOLE;
 	answer[KF_NOTED] =
 		view->note.about_version >= goal->set.version ? K_SET_NOTED : K_SET_NOT_NOTED;
 	answer[KF_CLAIM] = (uint8_t)view->claim;

@@ -163,6 +163,22 @@ const struct keeper_rule keeper_rules[] = {
 		.role = NOTE_PRIMARY,
 	},
 	{
+		.id = 408,
+		.doc = "It holds less than it once reported, as a restored copy does: it never runs read-write.",
+		.when = {[KF_GOAL] = WRITABLE,
+                         [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_WAL] = IS(K_WAL_REGRESSED),
+                         [KF_PG] = RUNNING},
+		.step = STEP_STOP_IMMEDIATE,
+	},
+	{
+		.id = 409,
+		.doc = "It holds less than it once reported: it waits until another node is the primary.",
+		.when = {[KF_GOAL] = WRITABLE,
+                         [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_WAL] = IS(K_WAL_REGRESSED)},
+	},
+	{
 		.id = 410,
 		.doc = "It waits for permission to start again after a crash.",
 		.when = {[KF_GOAL] = WRITABLE,

@@ -47,6 +47,7 @@
 	X(K_NEEDS_SLOTS, "needs-slots") X(K_READY, "ready")
 #define KEEPER_SETTLED(X) X(K_NOT_SETTLED, "no") X(K_SETTLED, "yes")
 #define KEEPER_RELEASED(X) X(K_RELEASED_TRUE, "true") X(K_RELEASED_POISONED, "poisoned")
+#define KEEPER_WAL(X) X(K_WAL_WHOLE, "whole") X(K_WAL_REGRESSED, "regressed")
 #define KEEPER_MAY_REWIND(X) X(K_REWIND_LATER, "later") X(K_REWIND_NOW, "now")
 
 /* name, answers, question */
@@ -66,6 +67,7 @@
 	X(MAY_REWIND, KEEPER_MAY_REWIND, "is the upstream's timeline on its disk")    \
 	X(SET, KEEPER_SET, "is the set of the goal proved in force")                  \
 	X(RELEASED, KEEPER_RELEASED, "do released commits have a standby")            \
+	X(WAL, KEEPER_WAL, "does a primary still hold what it once reported")         \
 	X(NOTED, KEEPER_NOTED, "does the note say that it may be applied")            \
 	X(CLAIM, KEEPER_CLAIM, "is the promotion claimed")                            \
 	X(TIMELINE, KEEPER_TIMELINE, "is it on the timeline of the note")             \
@@ -97,6 +99,7 @@ enum keeper_timeline { KEEPER_TIMELINE(ANSWER_ENUM) };
 enum keeper_ready { KEEPER_READY(ANSWER_ENUM) };
 enum keeper_settled { KEEPER_SETTLED(ANSWER_ENUM) };
 enum keeper_released { KEEPER_RELEASED(ANSWER_ENUM) };
+enum keeper_wal { KEEPER_WAL(ANSWER_ENUM) };
 enum keeper_may_rewind { KEEPER_MAY_REWIND(ANSWER_ENUM) };
 #undef ANSWER_ENUM
 
@@ -131,6 +134,7 @@ struct keeper_view {
 	bool                 stayed;       /* the fencing happened in this process */
 	bool                 crashed;      /* Postgres ended by itself and was not started since */
 	bool                 crash_seen;   /* … seen by this process */
+	bool                 regressed;    /* ran as the primary with less WAL than it had (1e) */
 	uint64_t             crash_epoch;  /* accepted epoch at that time */
 	enum keeper_leaving  leaving;
 	enum keeper_history  history;      /* towards orders.goal's upstream and timeline */

@@ -81,6 +81,7 @@ goal_changed(struct keeper *keeper, const struct goal *before)
 		view->history = K_HISTORY_UNKNOWN;
 		view->wal_kept = false;
 	}
+	view->regressed = view->regressed && pgaf_state_is_writable(goal->state);
 	view->claim = view->note.renounced_epoch == goal->epoch && goal->epoch != 0
 	                      ? K_CLAIM_RENOUNCED
 	                      : K_CLAIM_NONE;
@@ -234,6 +235,21 @@ see_drift(struct keeper *keeper, const struct observation *seen)
 	keeper->drifted = true;
 }
 
+/* A primary only ever gains WAL; one that has less than it reported is another copy (1e). */
+static void
+see_regress(struct keeper *keeper, const struct observation *seen)
+{
+	struct keeper_view *view = &keeper->view;
+
+	if (seen->pg != PG_PRIMARY || view->note.role != NOTE_PRIMARY || !view->orders_known ||
+	    seen->timeline != view->orders.timeline || seen->lsn >= view->orders.high_lsn ||
+	    view->regressed)
+		return;
+	view->regressed = true;
+	log_at(&keeper->logger, PGAF_LOG_ERROR, "regressed",
+	       "this data directory holds less than this node once reported: a restored copy?");
+}
+
 static void
 see_restart(struct keeper *keeper, const struct observation *seen)
 {
@@ -263,6 +279,7 @@ keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observa
 	view->seen = *seen;
 	view->seen_known = true;
 	see_drift(keeper, seen);
+	see_regress(keeper, seen);
 	if (seen->pg == PG_PRIMARY && seen->disk_timeline != seen->timeline &&
 	    view->note.role == NOTE_PRIMARY && !keeper->busy)
 		view->settled = false;

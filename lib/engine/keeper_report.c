@@ -44,7 +44,7 @@ is_open(const struct keeper *keeper)
 	         keeper->order.step == STEP_HAND_OVER || keeper->order.step == STEP_FENCE);
 
 	return view->seen.pg == PG_PRIMARY && view->note.role == NOTE_PRIMARY &&
-	       view->orders_known && view->leaving != K_LEAVES && !ending &&
+	       view->orders_known && !view->regressed && view->leaving != K_LEAVES && !ending &&
 	       (pgaf_state_is_writable(goal) || goal == PGAF_STATE_PREPARE_PROMOTION ||
 	        goal == PGAF_STATE_STOP_REPLICATION);
 }
