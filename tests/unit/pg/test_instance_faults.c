@@ -172,6 +172,75 @@ START_TEST(test_faults_a_primary_does_not_follow)
 }
 END_TEST
 
+static struct step_order
+set_order(uint32_t required, bool from_async)
+{
+	struct step_order order = pair_order(one, STEP_APPLY_SET);
+
+	order.from_async = from_async;
+	order.goal.set = (struct sync_set){.version = 1, .required = required};
+	if (required > 0) {
+		order.goal.set.count = 1;
+		order.goal.set.members[0] = (struct member){.node = 2, .admission = 1};
+	}
+	return order;
+}
+
+/* The step does not end while this process stands still, and does once it goes on. */
+static void
+waits_for(pid_t pid, const struct step_order *order)
+{
+	ck_assert_int_gt(pid, 1);
+	kill(pid, SIGSTOP);
+	one->stepped = false;
+	instance_step(one->instance, order);
+	pair_turn(PGAF_MSEC(500));
+	kill(pid, SIGCONT);
+	ck_assert(!one->stepped);
+	pair_wait(&one->stepped, PGAF_SECONDS(20));
+	ck_assert(one->stepped);
+	ck_assert_msg(one->result.outcome == STEP_DONE, "%s", one->result.text);
+}
+
+static pid_t
+process_named(const char *type)
+{
+	char sql[200];
+	struct text text = TEXT(sql);
+
+	text_addf(&text,
+	          "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE backend_type = '%s'"
+	          " AND application_name <> 'pgaf_keeper'",
+	          type);
+	return (pid_t)strtol(pair_sql(one, sql), NULL, 10);
+}
+
+/* PROTOCOL 8, 42: what sessions show is not what is in force; the checkpointer sets the flag. */
+START_TEST(test_faults_the_proof_waits_for_the_checkpointer)
+{
+	struct step_order tighten = set_order(1, true);
+	struct step_order relax = set_order(0, false);
+
+	pair_until(one, has_member, PGAF_SECONDS(10));
+	waits_for(process_named("checkpointer"), &tighten);
+	waits_for(process_named("checkpointer"), &relax);
+}
+END_TEST
+
+/* PROTOCOL 5: a walsender that still has the old names may release a commit by them. */
+START_TEST(test_faults_the_proof_waits_for_old_walsenders)
+{
+	struct step_order tighten = set_order(1, true);
+	struct step_order again = set_order(1, false);
+	struct step_order relax = set_order(0, false);
+
+	pair_run(one, &tighten, STEP_DONE);
+	waits_for(process_named("walsender"), &again);
+	pair_until(one, has_member, PGAF_SECONDS(10));
+	pair_run(one, &relax, STEP_DONE);
+}
+END_TEST
+
 /* A standby status update, as a walreceiver sends it: written, flushed, replayed, time, reply. */
 static void
 claim_to_hold(PGconn *pg, pgaf_lsn lsn)
@@ -190,7 +259,7 @@ START_TEST(test_faults_a_liar_poisons_the_proof)
 {
 	char conninfo[400];
 	struct text text = TEXT(conninfo);
-	struct step_order order = pair_order(one, STEP_APPLY_SET);
+	struct step_order order = set_order(1, true);
 
 	pair_observe(one);
 	text_addf(&text,
@@ -209,9 +278,6 @@ START_TEST(test_faults_a_liar_poisons_the_proof)
 	}
 	PQfinish(pg);
 	ck_assert_ptr_nonnull(strstr(one->log, "poisoned"));
-	order.from_async = true;
-	order.goal.set = (struct sync_set){
-		.version = 1, .required = 1, .count = 1, .members = {{.node = 2, .admission = 1}}};
 	pair_run(one, &order, STEP_FAILED);
 	pair_step(one, STEP_STOP);
 	pair_step(one, STEP_START_PRIMARY);
@@ -221,13 +287,10 @@ END_TEST
 /* PROTOCOL 26: nothing that hung is acknowledged by fencing. */
 START_TEST(test_faults_fence_acknowledges_nothing)
 {
-	struct step_order order = pair_order(one, STEP_APPLY_SET);
+	struct step_order order = set_order(1, true);
 	int status = 0;
 
 	pair_until(one, has_member, PGAF_SECONDS(10));
-	order.from_async = true;
-	order.goal.set = (struct sync_set){
-		.version = 1, .required = 1, .count = 1, .members = {{.node = 2, .admission = 1}}};
 	pair_run(one, &order, STEP_DONE);
 	pair_step(two, STEP_STOP);
 	pid_t client = pair_sql_start(one, "INSERT INTO row VALUES (-1)");
@@ -306,6 +369,8 @@ main(void)
 	tcase_add_test(tcase, test_faults_clone_refuses_another_cluster);
 	tcase_add_test(tcase, test_faults_detach_with_a_stuck_replay);
 	tcase_add_test(tcase, test_faults_a_primary_does_not_follow);
+	tcase_add_test(tcase, test_faults_the_proof_waits_for_the_checkpointer);
+	tcase_add_test(tcase, test_faults_the_proof_waits_for_old_walsenders);
 	tcase_add_test(tcase, test_faults_a_liar_poisons_the_proof);
 	tcase_add_test(tcase, test_faults_fence_acknowledges_nothing);
 	tcase_add_test(tcase, test_faults_stop_ends_what_does_not_end);
