@@ -529,8 +529,10 @@ BEGIN
 	FOR i IN 1..20 LOOP
 		PERFORM pg_stat_clear_snapshot();
 		EXIT WHEN NOT EXISTS (SELECT FROM pgaf.node n
-			WHERE (n.id = p_node.id OR n.formation = p_node.formation AND n.name = p_node.name
-			       OR n.host = p_node.host AND n.port = p_node.port) AND pgaf._is_live(n));
+			WHERE (n.id = p_node.id
+			       OR n.formation = p_node.formation AND n.name = p_node.name
+			       OR n.host = p_node.host AND n.port = p_node.port)
+			      AND pgaf._is_live(n));
 		PERFORM pg_sleep(0.025);
 	END LOOP;
 END $$;
