@@ -5,6 +5,7 @@
  * really in the files when none runs.
  */
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,30 @@ own_running(struct instance *in, const PGresult *rows, const struct pgaf_error *
 		own_identified(in, rows);
 }
 
+/* Recovery begins at the redo point, in whichever timeline's file that is. */
+static bool
+has_redo(const struct instance *in, const struct control *control)
+{
+	char path[INSTANCE_PATH_MAX + 16];
+	struct text text = TEXT(path);
+	struct dirent *entry = NULL;
+	bool found = false;
+
+	text_addf(&text, "%s/pg_wal", in->pgdata);
+	DIR *directory = opendir(path);
+	if (directory == NULL)
+		return true; /* not known to be lost */
+	while (!found && (entry = readdir(directory)) != NULL) {
+		uint32_t timeline = 0;
+		pgaf_lsn first = 0;
+
+		found = wal_file_parse(entry->d_name, control->segment_bytes, &timeline, &first) &&
+		        first <= control->redo && control->redo - first < control->segment_bytes;
+	}
+	closedir(directory);
+	return found;
+}
+
 void
 own_ask(struct instance *in)
 {
@@ -169,6 +194,7 @@ own_ask(struct instance *in)
 	                        : control.min_recovery_timeline;
 	own->end = control_end_of_wal(in->pgdata, &control);
 	own->end_known = own->end != 0;
+	own->start_lost = !has_redo(in, &control);
 	upstream_ask(in);
 }
 
@@ -318,7 +344,9 @@ prove(struct instance *in)
 {
 	const struct ancestry *own = &in->task.own;
 
-	if (!own->related || own->fork_timeline != own->timeline)
+	if (own->start_lost)
+		task_end(in, STEP_DIVERGED, "the WAL that a start would begin with is gone");
+	else if (!own->related || own->fork_timeline != own->timeline)
 		judge(in, true);
 	else if (own->end_known)
 		judge(in, own->end > own->fork);

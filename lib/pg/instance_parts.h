@@ -69,6 +69,7 @@ struct ancestry {
 	uint32_t segment_bytes;
 	pgaf_lsn end;
 	bool end_known;
+	bool start_lost; /* the WAL from which recovery would begin is not there */
 	uint32_t upstream_timeline;
 	pgaf_lsn upstream_flush;
 	bool related;           /* they have a timeline in common */
@@ -134,6 +135,7 @@ struct task {
 	char stage[INSTANCE_PATH_MAX]; /* CLONE, INITDB: directory being made */
 	char source[1200];             /* conninfo of the upstream */
 	char text[TASK_TEXT_MAX];
+	struct text sql_text; /* in `text`, while a long statement is put together */
 };
 
 /* What one round of observation collects. */
