@@ -10,9 +10,21 @@
 
 /* ---- roles ------------------------------------------------------------------------ */
 
-static void
-add_role(struct text *to, const char *name, const char *password, const char *attributes)
+/*
+ * The server gets the verifier and never the password: extensions keep the
+ * text of statements, whatever the log does.
+ */
+static bool
+add_role(struct instance *in, const char *name, const char *password, const char *attributes)
 {
+	struct text *to = &in->task.sql_text;
+	char *verifier = NULL;
+
+	if (password[0] != '\0')
+		verifier =
+			PQencryptPasswordConn(conn_pg(in->work), password, name, "scram-sha-256");
+	if (password[0] != '\0' && verifier == NULL)
+		return false;
 	text_add(to, "DO $pgaf$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ");
 	sql_literal(to, name);
 	text_add(to, ") THEN CREATE ROLE ");
@@ -20,11 +32,13 @@ add_role(struct text *to, const char *name, const char *password, const char *at
 	text_add(to, "; END IF; END $pgaf$; ALTER ROLE ");
 	sql_identifier(to, name);
 	text_addf(to, " %s PASSWORD ", attributes);
-	if (password[0] == '\0')
+	if (verifier == NULL)
 		text_add(to, "NULL");
 	else
-		sql_literal(to, password);
+		sql_literal(to, verifier);
 	text_add(to, "; ");
+	PQfreemem(verifier);
+	return true;
 }
 
 static void
@@ -67,35 +81,38 @@ roles_made(struct instance *in, const PGresult *rows)
 	task_sql(in, in->task.text, database_looked);
 }
 
+static bool
+roles_write(struct instance *in)
+{
+	static const char node_role[] = "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE";
+	struct text *sql = &in->task.sql_text;
+
+	text_init(sql, in->task.text, sizeof(in->task.text));
+	text_add(sql, "SET log_statement TO none; SET log_min_duration_statement TO -1; "
+	              "SET log_min_error_statement TO panic; ");
+	if (!add_role(in, "pgaf_probe", in->probe_password, node_role) ||
+	    !add_role(in, "pgaf_replicator", in->replicator_password, node_role))
+		return false;
+	text_add(sql, "GRANT pg_monitor TO pgaf_probe; GRANT EXECUTE ON FUNCTION"
+	              " pg_catalog.pg_ls_dir(text, boolean, boolean),"
+	              " pg_catalog.pg_stat_file(text, boolean),"
+	              " pg_catalog.pg_read_binary_file(text),"
+	              " pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)"
+	              " TO pgaf_replicator; ");
+	if (in->username[0] != '\0' && !add_role(in, in->username, in->password, "LOGIN"))
+		return false;
+	text_add(sql, "RESET log_statement; RESET log_min_duration_statement; "
+	              "RESET log_min_error_statement");
+	return !sql->cut;
+}
+
 static void
 roles_make(struct instance *in, const PGresult *rows)
 {
-	struct text sql = TEXT(in->task.text);
-
-	if (PQgetvalue(rows, 0, 0)[0] == 't') {
+	if (PQgetvalue(rows, 0, 0)[0] == 't')
 		task_end(in, STEP_REFUSED, "roles are made on the primary only");
-		return;
-	}
-	/* Passwords must not reach the log. */
-	text_add(&sql, "SET log_statement TO none; SET log_min_duration_statement TO -1; "
-	               "SET log_min_error_statement TO panic; SET password_encryption TO "
-	               "'scram-sha-256'; ");
-	add_role(&sql, "pgaf_probe", in->probe_password,
-	         "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE");
-	add_role(&sql, "pgaf_replicator", in->replicator_password,
-	         "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE");
-	text_add(&sql, "GRANT pg_monitor TO pgaf_probe; GRANT EXECUTE ON FUNCTION"
-	               " pg_catalog.pg_ls_dir(text, boolean, boolean),"
-	               " pg_catalog.pg_stat_file(text, boolean),"
-	               " pg_catalog.pg_read_binary_file(text),"
-	               " pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)"
-	               " TO pgaf_replicator; ");
-	if (in->username[0] != '\0')
-		add_role(&sql, in->username, in->password, "LOGIN");
-	text_add(&sql, "RESET log_statement; RESET log_min_duration_statement; "
-	               "RESET log_min_error_statement; RESET password_encryption");
-	if (sql.cut)
-		task_end(in, STEP_REFUSED, "a name or password is too long");
+	else if (!roles_write(in))
+		task_end(in, STEP_REFUSED, "a name or password cannot be used");
 	else
 		task_sql(in, in->task.text, roles_made);
 }

@@ -265,6 +265,15 @@ session_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *erro
 	observe_start(in);
 }
 
+static bool
+takes_no_sessions(const struct instance *in)
+{
+	struct postmaster found;
+
+	process_find_postmaster(in->pgdata, &found);
+	return found.status == POSTMASTER_STARTING || found.status == POSTMASTER_STANDBY;
+}
+
 static void
 begin(void *ctx)
 {
@@ -277,6 +286,12 @@ begin(void *ctx)
 	if (!attach_look(in)) {
 		if (observer->conn != NULL)
 			conn_close(observer->conn);
+		observe_files(in, &seen);
+		deliver(in, &seen);
+		return;
+	}
+	/* Its file says as much as an attempt that is turned away, and fills no log. */
+	if ((observer->conn == NULL || !conn_is_open(observer->conn)) && takes_no_sessions(in)) {
 		observe_files(in, &seen);
 		deliver(in, &seen);
 		return;

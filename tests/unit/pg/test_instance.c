@@ -155,6 +155,10 @@ START_TEST(test_instance_creates_a_primary)
 	ck_assert_str_eq(pair_sql(one, "SELECT count(*) FROM pg_replication_slots"), "1");
 	ck_assert_str_eq(pair_sql(one, "SELECT datname FROM pg_database WHERE datname = 'shop'"),
 	                 "shop");
+	ck_assert_str_eq(pair_sql(one, "SELECT count(*) FROM pg_authid WHERE rolpassword LIKE "
+	                               "'SCRAM-SHA-256$%' AND rolname IN ('clerk', 'pgaf_probe', "
+	                               "'pgaf_replicator')"),
+	                 "3");
 	pair_sql(one, "CREATE TABLE row (n int)");
 }
 END_TEST
