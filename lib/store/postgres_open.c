@@ -359,7 +359,6 @@ open_remember(void *ctx)
 	struct postgres_store *store = ctx;
 
 	if (store->open && store->run_path)
-		conn_query(store->conn,
-		           "SELECT pgaf.epochs(), pg_current_wal_flush_lsn() - '0/0'", STORE_LIMIT,
-		           open_position, store);
+		conn_query(store->conn, "SELECT pgaf.epochs(), pg_current_wal_flush_lsn() - '0/0'",
+		           STORE_LIMIT, open_position, store);
 }

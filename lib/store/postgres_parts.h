@@ -110,7 +110,7 @@ pgaf_node_id rows_node(const PGresult *result, int row);
 const char *rows_news(const PGresult *result, int row);
 
 /* postgres_decide.c: the statement for a decision. */
-void decide_sql(struct text *to, const struct store_group_key *key,
-                const struct decision *decision, uint64_t request_seen, bool notify);
+void decide_sql(struct text *to, const struct store_group_key *key, const struct decision *decision,
+                uint64_t request_seen, bool notify);
 
 #endif

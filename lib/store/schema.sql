@@ -466,6 +466,7 @@ RETURNS pgaf.orders LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catal
 AS $$
 DECLARE
 	n pgaf.node := pgaf._authenticate(p_node, p_token);
+	kept text;
 BEGIN
 	PERFORM set_config('synchronous_commit', 'off', true);
 	IF n.session_pid <> pg_backend_pid() THEN
@@ -479,6 +480,13 @@ BEGIN
 		IF n.reported <> p_state THEN
 			n.reported := p_state;
 			PERFORM pgaf._event(n, format('node "%s" reports %s', n.name, p_state));
+		END IF;
+		kept := substring(p_line FROM ' kept_lsn=(\S+)');
+		IF kept IS DISTINCT FROM substring(n.report FROM ' kept_lsn=(\S+)') AND kept IS NOT NULL
+		THEN
+			PERFORM pgaf._event(n, format('node "%s" kept aside the WAL that only this node '
+				'had: timeline %s from %s on', n.name,
+				substring(p_line FROM ' kept_timeline=(\d+)'), kept));
 		END IF;
 	ELSIF p_line <> coalesce((SELECT line FROM pgaf.pulse WHERE node = p_node AND seq = n.seq),
 	                         n.report) THEN
