@@ -221,6 +221,29 @@ effect_promote_clean(struct change *change)
 	promote(change, target, change->roles->primary->report.stopped_lsn);
 }
 
+/* The same node, a new epoch, a new timeline, the same former primary. */
+static void
+effect_promote_again(struct change *change)
+{
+	struct group *group = change->group;
+	const struct node *self = change->roles->self;
+	struct sync_set set = {.required = group->settings.number_sync};
+	struct goal *goal;
+
+	set_strike(group, self->goal.set.version);
+	set = *set_stack(change, set);
+	group->promotion.epoch = group->epoch;
+	group->promotion.timeline = group->next_timeline++;
+	group->promotion.claimed = false;
+	group->promotion.attempts++;
+	group->promotion.cause = change->rule->id;
+	goal = goal_add(change, self->id, PGAF_STATE_PREPARE_PROMOTION);
+	goal->timeline = group->promotion.timeline;
+	goal->min_lsn = group->request.allow_loss ? 0 : self->high_lsn;
+	goal->set = set;
+	request_close(group);
+}
+
 static void
 effect_finish(struct change *change)
 {
@@ -485,6 +508,9 @@ effect_dispatch(struct change *change)
 	case EFFECT_PROMOTE_FORMER:
 		promote(change, change->roles->former, 0);
 		request_close(change->group);
+		break;
+	case EFFECT_PROMOTE_AGAIN:
+		effect_promote_again(change);
 		break;
 	case EFFECT_FINISH:
 		effect_finish(change);

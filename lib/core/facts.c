@@ -32,6 +32,7 @@ static const char *const words_ANSWERS_SETS[] = {ANSWERS_SETS(WORD)};
 static const char *const words_ANSWERS_WANTED[] = {ANSWERS_WANTED(WORD)};
 static const char *const words_ANSWERS_PROMOTION[] = {ANSWERS_PROMOTION(WORD)};
 static const char *const words_ANSWERS_FORMER[] = {ANSWERS_FORMER(WORD)};
+static const char *const words_ANSWERS_AGAIN[] = {ANSWERS_AGAIN(WORD)};
 static const char *const words_ANSWERS_HANDOVER[] = {ANSWERS_HANDOVER(WORD)};
 static const char *const words_ANSWERS_ASKED[] = {ANSWERS_ASKED(WORD)};
 static const char *const words_ANSWERS_COMPANY[] = {ANSWERS_COMPANY(WORD)};
@@ -351,6 +352,25 @@ former_answer(const struct snapshot *snap, const struct node *former, pgaf_time 
 	return FORMER_USABLE;
 }
 
+/* A renounce for a reason that has passed is no dead end when nobody else is left. */
+static enum answers_again
+again_answer(const struct snapshot *snap, pgaf_time now)
+{
+	const struct promotion *promotion = &snap->group.promotion;
+	const struct node *node = snapshot_node(snap, promotion->node);
+	unsigned doubled = promotion->attempts < 6 ? promotion->attempts : 6;
+
+	if (node == NULL || node->report.renounced_epoch != promotion->epoch ||
+	    node->session == SESSION_GONE || node->reported_at == 0 ||
+	    node->report.pg != PG_STANDBY ||
+	    now - snap->group.promotion_since < (CLAIM_WAIT << doubled))
+		return AGAIN_NO;
+	return veto_of(snap, node, now) == 0 &&
+	                       proof_without(snap, node, node->goal.set.version) == PROOF_HOLDS
+	               ? AGAIN_READY
+	               : AGAIN_UNPROVED;
+}
+
 static enum answers_handover
 handover_answer(const struct snapshot *snap, const struct node *primary, pgaf_time now)
 {
@@ -542,6 +562,7 @@ facts_of(const struct snapshot *snap, pgaf_time now, const struct roles *roles, 
 	answer[FACT_WANTED] = (uint8_t)wanted_answer(group);
 	answer[FACT_PROMOTION] = (uint8_t)promotion_answer(snap, now);
 	answer[FACT_FORMER] = (uint8_t)former_answer(snap, roles->former, now);
+	answer[FACT_AGAIN] = (uint8_t)again_answer(snap, now);
 	answer[FACT_HANDOVER] = (uint8_t)handover_answer(snap, primary, now);
 	answer[FACT_ASKED] = (uint8_t)asked_answer(&group->request);
 	answer[FACT_MONITOR] = (uint8_t)monitor_answer(snap, now);

@@ -45,6 +45,8 @@
 	X(PROMOTION_OVERDUE, "overdue") X(PROMOTION_CLAIMED, "claimed")                   \
 	X(PROMOTION_RENOUNCED, "renounced") X(PROMOTION_DONE, "done")
 #define ANSWERS_FORMER(X) X(FORMER_NONE, "none") X(FORMER_AWAY, "away") X(FORMER_USABLE, "usable")
+#define ANSWERS_AGAIN(X)                                                                  \
+	X(AGAIN_NO, "no") X(AGAIN_UNPROVED, "unproved") X(AGAIN_READY, "ready")
 #define ANSWERS_HANDOVER(X)                                                               \
 	X(HANDOVER_NONE, "none") X(HANDOVER_RUNNING, "running")                           \
 	X(HANDOVER_STOPPED, "stopped") X(HANDOVER_DIRTY, "dirty")                         \
@@ -87,6 +89,7 @@
 	X(WANTED, ANSWERS_WANTED, "does the newest set suit number_sync_standbys")        \
 	X(PROMOTION, ANSWERS_PROMOTION, "how far is the promotion")                       \
 	X(FORMER, ANSWERS_FORMER, "could the former primary have its role back")          \
+	X(AGAIN, ANSWERS_AGAIN, "could the node that renounced be asked again")           \
 	X(HANDOVER, ANSWERS_HANDOVER, "how far is the planned handover")                  \
 	X(ASKED, ANSWERS_ASKED, "what did the operator ask for")                          \
 	X(COMPANY, ANSWERS_COMPANY, "are there other nodes")                              \
@@ -117,6 +120,7 @@ enum answers_sets { ANSWERS_SETS(ANSWER_ENUM) };
 enum answers_wanted { ANSWERS_WANTED(ANSWER_ENUM) };
 enum answers_promotion { ANSWERS_PROMOTION(ANSWER_ENUM) };
 enum answers_former { ANSWERS_FORMER(ANSWER_ENUM) };
+enum answers_again { ANSWERS_AGAIN(ANSWER_ENUM) };
 enum answers_handover { ANSWERS_HANDOVER(ANSWER_ENUM) };
 enum answers_asked { ANSWERS_ASKED(ANSWER_ENUM) };
 enum answers_drop { ANSWERS_DROP(ANSWER_ENUM) };

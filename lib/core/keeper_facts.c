@@ -26,6 +26,7 @@ static const char *const words_KEEPER_MAY_REWIND[] = {KEEPER_MAY_REWIND(WORD)};
 static const char *const words_KEEPER_SET[] = {KEEPER_SET(WORD)};
 static const char *const words_KEEPER_RELEASED[] = {KEEPER_RELEASED(WORD)};
 static const char *const words_KEEPER_WAL[] = {KEEPER_WAL(WORD)};
+static const char *const words_KEEPER_UP[] = {KEEPER_UP(WORD)};
 static const char *const words_KEEPER_NOTED[] = {KEEPER_NOTED(WORD)};
 static const char *const words_KEEPER_CLAIM[] = {KEEPER_CLAIM(WORD)};
 static const char *const words_KEEPER_TIMELINE[] = {KEEPER_TIMELINE(WORD)};
@@ -229,6 +230,11 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	answer[KF_SET] = (uint8_t)set_answer(view);
 	answer[KF_RELEASED] = view->seen.poisoned ? K_RELEASED_POISONED : K_RELEASED_TRUE;
 	answer[KF_WAL] = view->regressed ? K_WAL_REGRESSED : K_WAL_WHOLE;
+	answer[KF_UP] = view->seen.pg == PG_STANDBY &&
+	                                (!view->seen.lsn_complete || !view->seen.consistent ||
+	                                 (view->seen.vetoes & VETOES_PASSING) != 0)
+	                        ? K_COMES_UP
+	                        : K_IS_UP;
 	answer[KF_NOTED] =
 		view->note.about_version >= goal->set.version ? K_SET_NOTED : K_SET_NOT_NOTED;
 	answer[KF_CLAIM] = (uint8_t)view->claim;

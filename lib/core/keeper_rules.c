@@ -661,6 +661,16 @@ const struct keeper_rule keeper_rules[] = {
 		.report = PGAF_STATE_PREPARE_PROMOTION,
 	},
 	{
+		.id = 739,
+		.doc = "It was chosen and comes up: what it holds is not known yet.",
+		.when = {[KF_GOAL] = PROMOTION,
+                         [KF_CLAIM] = IS(K_CLAIM_NONE),
+                         FRESH,
+                         [KF_PG] = IS(K_PG_STANDBY),
+                         [KF_UP] = IS(K_COMES_UP)},
+		.report = PGAF_STATE_PREPARE_PROMOTION,
+	},
+	{
 		.id = 740,
 		.doc = "It was chosen: accept, verify, and claim the promotion (3a).",
 		.when = {[KF_GOAL] = PROMOTION,

@@ -48,6 +48,7 @@
 #define KEEPER_SETTLED(X) X(K_NOT_SETTLED, "no") X(K_SETTLED, "yes")
 #define KEEPER_RELEASED(X) X(K_RELEASED_TRUE, "true") X(K_RELEASED_POISONED, "poisoned")
 #define KEEPER_WAL(X) X(K_WAL_WHOLE, "whole") X(K_WAL_REGRESSED, "regressed")
+#define KEEPER_UP(X) X(K_COMES_UP, "comes-up") X(K_IS_UP, "up")
 #define KEEPER_MAY_REWIND(X) X(K_REWIND_LATER, "later") X(K_REWIND_NOW, "now")
 
 /* name, answers, question */
@@ -68,6 +69,7 @@
 	X(SET, KEEPER_SET, "is the set of the goal proved in force")                  \
 	X(RELEASED, KEEPER_RELEASED, "do released commits have a standby")            \
 	X(WAL, KEEPER_WAL, "does a primary still hold what it once reported")         \
+	X(UP, KEEPER_UP, "is a standby consistent, and its end of WAL known")         \
 	X(NOTED, KEEPER_NOTED, "does the note say that it may be applied")            \
 	X(CLAIM, KEEPER_CLAIM, "is the promotion claimed")                            \
 	X(TIMELINE, KEEPER_TIMELINE, "is it on the timeline of the note")             \
@@ -100,6 +102,7 @@ enum keeper_ready { KEEPER_READY(ANSWER_ENUM) };
 enum keeper_settled { KEEPER_SETTLED(ANSWER_ENUM) };
 enum keeper_released { KEEPER_RELEASED(ANSWER_ENUM) };
 enum keeper_wal { KEEPER_WAL(ANSWER_ENUM) };
+enum keeper_up { KEEPER_UP(ANSWER_ENUM) };
 enum keeper_may_rewind { KEEPER_MAY_REWIND(ANSWER_ENUM) };
 #undef ANSWER_ENUM
 

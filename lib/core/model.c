@@ -25,23 +25,15 @@ written_timeline(const struct node *node)
 	               : node->report.timeline;
 }
 
-/* A follower holds a copy of what somebody else wrote. */
 static bool
-is_follower(const struct node *node)
-{
-	return node->report.pg == PG_STANDBY && node->report.promoted_epoch == 0 &&
-	       (node->report.state == PGAF_STATE_SECONDARY ||
-	        node->report.state == PGAF_STATE_CATCHINGUP ||
-	        node->report.state == PGAF_STATE_WAIT_STANDBY);
-}
-
-static bool
-writes_later(const struct node *a, const struct node *b)
+writes_later(const struct snapshot *snap, const struct node *a, const struct node *b)
 {
 	if (written_timeline(a) != written_timeline(b))
 		return written_timeline(a) > written_timeline(b);
 	if ((a->report.pg == PG_PRIMARY) != (b->report.pg == PG_PRIMARY))
 		return a->report.pg == PG_PRIMARY;
+	if ((a->id == snap->group.primary) != (b->id == snap->group.primary))
+		return a->id == snap->group.primary;
 	return a->report.lsn > b->report.lsn;
 }
 
@@ -58,7 +50,7 @@ snapshot_writer(const struct snapshot *snap)
 			continue;
 		if (written_timeline(node) > newest)
 			newest = written_timeline(node);
-		if (!is_follower(node) && (best == NULL || writes_later(node, best)))
+		if (node->report.writer && (best == NULL || writes_later(snap, node, best)))
 			best = node;
 	}
 	return best != NULL && written_timeline(best) == newest ? best : NULL;

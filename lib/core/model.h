@@ -137,6 +137,8 @@ enum veto {
 };
 
 #define VETO_BIT(name) (UINT32_C(1) << VETO_##name)
+/* What passes by itself while a standby comes up: waited for, no reason to renounce. */
+#define VETOES_PASSING (VETO_BIT(LSN_UNKNOWN) | VETO_BIT(NOT_CONSISTENT))
 
 /* A member as its primary sees it. */
 struct member_view {
@@ -182,6 +184,9 @@ struct report {
 	bool            route_open;    /* HTTP answers 200 on /primary */
 	bool            drifted;       /* the set in force was not ours, not proved since (8c) */
 	bool            needs_clone;   /* it can only come back as a copy */
+	bool            writer;        /* its note says that it wrote: primary, fenced or demoted */
+	uint32_t        kept_timeline; /* WAL that only it had was kept aside by this process, … */
+	pgaf_lsn        kept_lsn;      /* … from here on; 0 = none */
 	uint32_t        streaming_admission; /* standby: admission in the name it streams under */
 	bool            streaming;
 	bool            history_proved; /* standby: 1a held against this upstream and timeline */

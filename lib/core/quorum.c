@@ -41,17 +41,28 @@ proof_for(const struct snapshot *snap, const struct node *candidate, const struc
 }
 
 enum proof
-proof_of(const struct snapshot *snap, const struct node *candidate)
+proof_without(const struct snapshot *snap, const struct node *candidate, uint32_t version)
 {
 	enum proof worst = PROOF_HOLDS;
+	uint32_t asked = 0;
 
-	if (snap->group.possible_count == 0 || snap->group.recovering)
+	if (snap->group.recovering)
 		return PROOF_NONE;
 	for (uint32_t i = 0; i < snap->group.possible_count; i++) {
-		enum proof proof = proof_for(snap, candidate, &snap->group.possible[i]);
+		enum proof proof;
 
+		if (snap->group.possible[i].version == version)
+			continue;
+		asked++;
+		proof = proof_for(snap, candidate, &snap->group.possible[i]);
 		if (proof < worst)
 			worst = proof;
 	}
-	return worst;
+	return asked > 0 ? worst : PROOF_NONE;
+}
+
+enum proof
+proof_of(const struct snapshot *snap, const struct node *candidate)
+{
+	return proof_without(snap, candidate, 0);
 }

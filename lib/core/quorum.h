@@ -20,6 +20,10 @@ enum proof {
  */
 enum proof proof_of(const struct snapshot *snap, const struct node *candidate);
 
+/* The same without one version that was never opened: of a promotion that was renounced. */
+enum proof proof_without(const struct snapshot *snap, const struct node *candidate,
+                         uint32_t version);
+
 /* Members that must be heard for a version: k - s + 1, never less than 0. */
 uint32_t quorum_needed(const struct sync_set *set);
 

@@ -133,6 +133,26 @@ const struct rule rules[] = {
 		.effect = EFFECT_PROMOTE_FORMER,
 		.yields_to = {310, 320},
 	},
+	{
+		.id = 340,
+		.doc = "It renounced for a reason that has passed, and nobody else is left: offer again.",
+		.when = {SOUND, [FACT_SELF] = IS(IS_PRIMARY),
+                         [FACT_PROMOTION] = IS(PROMOTION_RENOUNCED),
+                         [FACT_FORMER] = IS(FORMER_NONE) | IS(FORMER_AWAY),
+                         [FACT_AGAIN] = IS(AGAIN_READY)},
+		.then = {[TO_SELF] = PGAF_STATE_PREPARE_PROMOTION},
+		.effect = EFFECT_PROMOTE_AGAIN,
+	},
+	{
+		.id = 350,
+		.doc = "It renounced and cannot prove what it holds: the operator accepts the loss.",
+		.when = {SOUND, [FACT_SELF] = IS(IS_PRIMARY),
+                         [FACT_PROMOTION] = IS(PROMOTION_RENOUNCED),
+                         [FACT_FORMER] = IS(FORMER_NONE) | IS(FORMER_AWAY),
+                         [FACT_AGAIN] = IS(AGAIN_UNPROVED), [FACT_ASKED] = IS(ASKED_WITH_LOSS)},
+		.then = {[TO_SELF] = PGAF_STATE_PREPARE_PROMOTION},
+		.effect = EFFECT_PROMOTE_AGAIN,
+	},
 	/* ---- 4: failover ------------------------------------------------------- */
 	{
 		.id = 400,

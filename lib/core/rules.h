@@ -20,6 +20,7 @@ enum role { TO_SELF, TO_PRIMARY, TO_CANDIDATE, TO_FORMER, ROLE_COUNT };
 	X(PROMOTE_CLEAN)   /* … of the handover's target, by the clean stop (25) */           \
 	X(PROMOTE_LOSSY)   /* … without proof: the operator said so */                        \
 	X(PROMOTE_FORMER)  /* … of the former primary, in place of one that claimed and is lost */   \
+	X(PROMOTE_AGAIN)   /* … of the node that renounced, when nobody else is left */               \
 	X(FINISH)          /* the promotion is done: its term begins */                       \
 	X(RESTORE)         /* the former primary gets its role back */                        \
 	X(HAND_OVER)       /* a planned handover to the candidate begins */                   \

@@ -89,7 +89,8 @@ struct step_result {
 	enum step         step;
 	enum step_outcome outcome;
 	pgaf_lsn          lsn;      /* STOP/REAP/HAND_OVER: end of WAL by the control file;
-	                             * DETACH: what is held; APPLY_SET: X; PROMOTE: fork point */
+	                             * DETACH: what is held; APPLY_SET: X; PROMOTE: fork point;
+	                             * KEEP_WAL: where our own history parts, 0 = nowhere */
 	bool              clean;    /* STOP/HAND_OVER: "shut down" by the control file */
 	uint32_t          timeline; /* APPLY_SET, PROMOTE: timeline it was done on */
 	uint64_t          server_start; /* APPLY_SET: postmaster start, any comparable number */

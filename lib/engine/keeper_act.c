@@ -188,7 +188,7 @@ claim_obstacle(const struct keeper *keeper)
 	if (seen->pg != PG_STANDBY)
 		return "its Postgres is not a running standby";
 	for (uint32_t bit = 0; bit < VETO_COUNT; bit++)
-		if ((seen->vetoes & (UINT32_C(1) << bit)) != 0)
+		if ((seen->vetoes & (UINT32_C(1) << bit) & ~VETOES_PASSING) != 0)
 			return veto_doc((enum veto)bit);
 	return NULL;
 }
@@ -271,6 +271,9 @@ step_start(struct keeper *keeper, const struct keeper_rule *rule)
 	keeper->busy = true;
 	if (rule->step == STEP_PROMOTE)
 		keeper->promote_sent = true;
+	/* From here on what was proved may not be in force any more, done or not. */
+	if (rule->step == STEP_APPLY_SET)
+		keeper->view.proved_version = 0;
 	if (rule->id != keeper->rule)
 		log_rule(&keeper->logger, PGAF_LOG_INFO, step_name(rule->step), rule->id,
 		         rule->doc);
@@ -452,6 +455,8 @@ done(struct keeper *keeper, const struct step_result *result)
 		break;
 	case STEP_KEEP_WAL:
 		view->wal_kept = true;
+		keeper->facts.kept_timeline = result->timeline;
+		keeper->facts.kept_lsn = result->lsn;
 		break;
 	case STEP_REWIND:
 	case STEP_CLONE:

@@ -89,6 +89,8 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->caught_up = is_caught_up(keeper);
 	report->needs_clone = view->history == K_HISTORY_DIVERGED ||
 	                      view->history == K_HISTORY_CLONE || view->note.role == NOTE_CLONING;
+	report->writer = view->note.role == NOTE_PRIMARY || view->note.role == NOTE_FENCED ||
+	                 view->note.role == NOTE_DEMOTED;
 	report->replay_lag_ms = seen->replay_lag_ms;
 	report->disk_ms = seen->disk_ms;
 	report->drifted = keeper->drifted;
@@ -144,11 +146,12 @@ report_differs(const struct report *a, const struct report *b)
 	       DIFFERS(disk_timeline) || DIFFERS(lsn_complete) || DIFFERS(vetoes) ||
 	       DIFFERS(leaving) || DIFFERS(has_data) || DIFFERS(crashed_inside) ||
 	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(drifted) || DIFFERS(needs_clone) ||
-	       DIFFERS(streaming_admission) || DIFFERS(streaming) || DIFFERS(history_proved) ||
-	       DIFFERS(caught_up) || DIFFERS(detached_epoch) || DIFFERS(declined_version) ||
-	       DIFFERS(in_force_version) || DIFFERS(in_force_timeline) ||
-	       DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) || DIFFERS(stopped_epoch) ||
-	       DIFFERS(stopped_clean) || (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
+	       DIFFERS(writer) || DIFFERS(kept_lsn) || DIFFERS(streaming_admission) ||
+	       DIFFERS(streaming) || DIFFERS(history_proved) || DIFFERS(caught_up) ||
+	       DIFFERS(detached_epoch) || DIFFERS(declined_version) || DIFFERS(in_force_version) ||
+	       DIFFERS(in_force_timeline) || DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) ||
+	       DIFFERS(stopped_epoch) || DIFFERS(stopped_clean) ||
+	       (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
 	       (a->disk_ms == UINT32_MAX) != (b->disk_ms == UINT32_MAX) || peers_differ(a, b) ||
 	       members_differ(a, b);
 #undef DIFFERS

@@ -42,7 +42,7 @@ static const char pair_text[] =
 	"goal state=primary epoch=9 rule=650 timeline=1 set=3:1/2.3\n"
 	"report state=primary epoch=9 incarnation=77 run=1 pg=primary system_identifier=4711 "
 	"timeline=1 disk_timeline=1 lsn=0/3000000 has_data=true in_force_version=3 "
-	"in_force_timeline=1 members=2.3:streaming:0/3000000:0/3000000\n"
+	"in_force_timeline=1 writer=true members=2.3:streaming:0/3000000:0/3000000\n"
 	"sighting answered_at=100ms accepted_at=100ms timeline=1 lsn=0/3000000\n"
 	"watch reported_at=200ms session=open\n"
 	"node id=2 name=node2 host=h2 port=5432 priority=50 quorum=true bootstrap=true admission=3 "
