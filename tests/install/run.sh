@@ -46,7 +46,7 @@ sources=("gcc c17 embed.c" "clang c17 embed.c" "g++ c++17 embed.cpp" "clang++ c+
 for example in "$source"/examples/*.c; do
 	[ -f "$example" ] || continue
 	cp "$example" .
-	sources+=("gcc c17 ${example##*/}" "clang c17 ${example##*/}")
+	sources+=("gcc gnu17 ${example##*/}" "clang gnu17 ${example##*/}")
 done
 
 try()

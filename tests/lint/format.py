@@ -44,6 +44,8 @@ def by_hand(lines):
 def hunks(text, formatted):
     """(first, last, lines to stand there instead) of each place where the two differ."""
     free, want = by_hand(text.split("\n")), formatted.split("\n")
+    if essence(text) == essence(formatted):
+        return []
     matcher = difflib.SequenceMatcher(None, essence(text), essence(formatted), autojunk=False)
     return [(a, b, want[c:d]) for kind, a, b, c, d in matcher.get_opcodes()
             if kind != "equal" and not (a < b and all(free[a:b]))]
@@ -55,7 +57,9 @@ def formatted_by(style, name, text):
 
 
 def look(name, text, styles):
-    found = min((hunks(text, formatted_by(style, name, text)) for style in styles), key=len)
+    found = hunks(text, formatted_by(styles[0], name, text))
+    if found:
+        found = min(found, hunks(text, formatted_by(styles[1], name, text)), key=len)
     lines = text.split("\n")
     for first, last, instead in reversed(found):
         lines[first:last] = instead
