@@ -6,10 +6,13 @@
 #include <check.h>
 #include <ftw.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/pure/text.h"
@@ -46,7 +49,7 @@ give_up(const char *what, const char *why)
 	if (testing)
 		ck_abort_msg("%s: %s", what, why);
 	fprintf(stderr, "%s: %s\n", what, why);
-	exit(EXIT_FAILURE);
+	_exit(EXIT_FAILURE);
 }
 
 /* ---- running ------------------------------------------------------------------------- */
@@ -571,14 +574,32 @@ become_postgres(char **argv)
 	exit(1);
 }
 
-static uint32_t
-free_port(void)
+/* Held until the program ends: test programs may run at the same time. */
+static bool
+reserve(uint32_t port)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int length =
+		snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "pgaf-test-port-%u", port);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
+uint32_t
+stand_reserve_port(void)
 {
 	for (uint32_t port = PORT_FIRST; port <= PORT_LAST; port++) {
 		char uri[100];
 		PGconn *pg = NULL;
 		bool is_free = false;
 
+		if (!reserve(port))
+			continue;
 		snprintf(uri, sizeof(uri), "host=127.0.0.1 port=%u connect_timeout=2", port);
 		pg = PQconnectdb(uri);
 		is_free = strstr(PQerrorMessage(pg), "refused") != NULL;
@@ -586,7 +607,7 @@ free_port(void)
 		if (is_free)
 			return port;
 	}
-	return PORT_LAST;
+	give_up("ports", "none is free");
 }
 
 static void
@@ -615,7 +636,7 @@ stand_begin(char **argv)
 	make_directory();
 	snprintf(data, sizeof(data), "%s/data", stand_directory);
 	snprintf(state, sizeof(state), "%s/state", stand_directory);
-	stand_port = free_port();
+	stand_port = stand_reserve_port();
 	stand_loop = loop_new(NULL);
 	stand_server = server_new(stand_loop,
 	                          &(struct server_options){
@@ -657,6 +678,12 @@ stand_end(void)
 	server_free(stand_server);
 	loop_free(stand_loop);
 	nftw(stand_directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void
+stand_testing(bool is)
+{
+	testing = is;
 }
 
 void

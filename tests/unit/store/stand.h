@@ -14,7 +14,8 @@
 #include "store/postgres.h"
 #include "store/server.h"
 
-#define STAND_LIMIT PGAF_SECONDS(10)
+/* Generous: the machine may be busy with other things. */
+#define STAND_LIMIT PGAF_SECONDS(50)
 
 enum stand_kind { STAND_MEMORY, STAND_POSTGRES };
 
@@ -72,8 +73,12 @@ extern uint32_t stand_port;
 /* Becomes user postgres when root; makes the server when it is for PostgreSQL. Once a program. */
 void stand_begin(char **argv);
 void stand_end(void);
+/* A port that nobody uses, for this program alone. */
+uint32_t stand_reserve_port(void);
 /* An empty store before each test, and nothing left after it. */
 void stand_setup(void);
+/* Failures are a test's from here on; stand_setup() says so too. */
+void stand_testing(bool is);
 void stand_teardown(void);
 
 /* Until *counter is at least `least`, or fail. */

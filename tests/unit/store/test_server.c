@@ -88,7 +88,15 @@ setup(void)
 	snprintf(data, sizeof(data), "%s/data%d", stand_directory, ++count);
 	snprintf(state, sizeof(state), "%s/state%d", stand_directory, count);
 	ck_assert_int_eq(mkdir(state, 0700), 0);
-	port = stand_port + 1;
+	if (port == 0)
+		port = stand_reserve_port();
+	stand_testing(true);
+}
+
+static void
+teardown(void)
+{
+	stand_testing(false);
 }
 
 static pid_t
@@ -260,7 +268,7 @@ main(int argc, char **argv)
 	stand_kind = STAND_POSTGRES;
 	stand_begin(argv);
 	tcase_set_timeout(tcase, 100);
-	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, it_is_made_and_started_again);
 	tcase_add_test(tcase, it_is_watched_and_found_again);
 	tcase_add_test(tcase, a_foreign_directory_is_refused);
