@@ -126,7 +126,8 @@ fault_undo(struct sim *sim, struct event *event)
 		break;
 	case SIM_FAULT_KEEPER:
 	case SIM_FAULT_POSTMASTER_AND_KEEPER:
-	case SIM_FAULT_TERMINATE: keep_start(sim, host); break;
+	case SIM_FAULT_TERMINATE:
+	case SIM_FAULT_LEAVE: keep_start(sim, host); break;
 	case SIM_FAULT_FREEZE_MONITOR: mon_thawed(sim); break;
 	case SIM_FAULT_FREEZE_KEEPER:
 	case SIM_FAULT_FREEZE_POSTMASTER:
@@ -176,16 +177,26 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 	case SIM_FAULT_FREEZE_POSTMASTER:
 		sim->pg[host].postmaster_frozen = sim->pg[host].postmaster;
 		break;
-	case SIM_FAULT_DISK: sim->pg[host].disk_until = sim->now + length; break;
+	case SIM_FAULT_DISK:
+		sim->pg[host].disk_since = sim->now;
+		sim->pg[host].disk_until = sim->now + length;
+		break;
 	case SIM_FAULT_SITE: host_lose_all(sim); break;
 	case SIM_FAULT_STORE_DISK: sim->store.disk_until = sim->now + length; break;
-	case SIM_FAULT_TERMINATE: keep_terminate(sim, host); break;
+	case SIM_FAULT_TERMINATE:
+		keep_terminate(sim, host);
+		if (rng_percent(&sim->plan, 10))
+			keep_terminate(sim, host);
+		break;
+	case SIM_FAULT_LEAVE: keep_leave(sim, host); break;
 	case SIM_FAULT_CUT_MONITOR: host_cut(sim, host, true, false, 3); break;
 	case SIM_FAULT_CUT_MONITOR_ONE_WAY: host_cut(sim, host, true, false, way); break;
 	case SIM_FAULT_CUT_PEERS: host_cut(sim, host, false, true, 3); break;
 	case SIM_FAULT_CUT_PEERS_ONE_WAY: host_cut(sim, host, false, true, way); break;
 	case SIM_FAULT_ISOLATE: host_cut(sim, host, true, true, 3); break;
-	case SIM_FAULT_SWITCHOVER: store_request(sim, REQUEST_SWITCHOVER, 0); break;
+	case SIM_FAULT_SWITCHOVER:
+		store_request(sim, REQUEST_SWITCHOVER, rng_percent(&sim->plan, 50) ? host : 0);
+		break;
 	case SIM_FAULT_FAILOVER: store_request(sim, REQUEST_FAILOVER, 0); break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:

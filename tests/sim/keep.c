@@ -355,3 +355,15 @@ keep_terminate(struct sim *sim, pgaf_node_id node)
 	keeper_on_terminate(keep->engine, keep_now(sim, node));
 	keep_run(sim, node);
 }
+
+void
+keep_leave(struct sim *sim, pgaf_node_id node)
+{
+	struct keep *keep = &sim->keep[node];
+
+	if (!keep->proc.alive || keep->proc.frozen || !keep->engine || keep->exited)
+		return;
+	TRACE(sim, host_name(node), "keeper > gets SIGUSR2");
+	keeper_on_leave(keep->engine, keep_now(sim, node));
+	keep_run(sim, node);
+}

@@ -340,6 +340,14 @@ link_claim(struct sim *sim, pgaf_node_id node, uint64_t epoch)
 	if (!keep->link_open)
 		return;
 	keep->claim_open = true;
+	if (sim->brk == BREAK_CLAIM) {
+		struct event *granted = sim_after(sim, &keep->proc, 1000, link_claim_result);
+
+		granted->a = node;
+		granted->b = true;
+		granted->x = keep->link_serial;
+		return;
+	}
 	link_up(sim, node, link_claim_arrives)->y = epoch;
 }
 

@@ -148,6 +148,10 @@ pg_tick(struct sim *sim, struct event *event)
 	pgaf_node_id node = event->a;
 
 	stream_tick(sim, node);
+	/* Checkpoints of its own: while they sync, the checkpointer takes no new settings. */
+	if (!sim->quiet && rng_once_in(&sim->rng, 60))
+		sim->pg[node].checkpointer_busy_until =
+			sim->now + rng_between(&sim->rng, PGAF_MSEC(50), PGAF_SECONDS(5));
 	sim_after(sim, &sim->pg[node].proc, PGAF_MSEC(500), pg_tick)->a = node;
 	if (sim->pg[node].status == PG_STARTING)
 		pg_consistent(sim, event);
@@ -462,6 +466,14 @@ pg_checkpoint(struct sim *sim, pgaf_node_id node)
 
 /* ---- what the keeper sees ------------------------------------------------------ */
 
+static uint32_t
+pg_disk_beat(const struct sim *sim, const struct pg *pg)
+{
+	pgaf_time deadline = sim->store.truth.group.settings.disk_deadline;
+
+	return pg->disk_until > sim->now && sim->now - pg->disk_since > deadline ? UINT32_MAX : 3;
+}
+
 static void
 pg_observe_running(const struct sim *sim, const struct pg *pg, struct observation *seen)
 {
@@ -516,7 +528,7 @@ pg_observe(const struct sim *sim, pgaf_node_id node, struct observation *seen)
 		.timeline          = pg_timeline(sim, pg),
 		.disk_timeline     = sim->branches[pg->disk_branch].number,
 		.disk_free         = UINT64_C(1) << 36,
-		.disk_ms           = pg->disk_until > sim->now + PGAF_SECONDS(1) ? UINT32_MAX : 3,
+		.disk_ms           = pg_disk_beat(sim, pg),
 	};
 	if (pg->status == PG_STANDBY || pg->status == PG_PRIMARY)
 		pg_observe_running(sim, pg, seen);

@@ -236,7 +236,7 @@ struct pg {
 	uint32_t           waiter_count;
 	struct client     sessions[SESSIONS_MAX];
 	bool               flush_under_way;
-	pgaf_time          disk_until; /* the disk hangs until then */
+	pgaf_time          disk_since, disk_until; /* the disk hangs from then to then */
 };
 
 void pg_init(struct sim *sim, pgaf_node_id node);
@@ -347,6 +347,7 @@ struct keep {
 void keep_start(struct sim *sim, pgaf_node_id node);
 void keep_kill(struct sim *sim, pgaf_node_id node);
 void keep_terminate(struct sim *sim, pgaf_node_id node);
+void keep_leave(struct sim *sim, pgaf_node_id node);
 void keep_run(struct sim *sim, pgaf_node_id node); /* after any keeper_on_*: run and arm the timer */
 pgaf_time keep_now(const struct sim *sim, pgaf_node_id node);
 void keep_exit_seen(struct sim *sim, pgaf_node_id node);
@@ -445,6 +446,7 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 	X(FREEZE_HOST, "the host is paused")                                                    \
 	X(DISK, "the disk hangs")                                                               \
 	X(TERMINATE, "the keeper is told to stop")                                              \
+	X(LEAVE, "the keeper is told to leave Postgres running")                                \
 	X(CUT_MONITOR, "the link to the monitor is cut")                                        \
 	X(CUT_MONITOR_ONE_WAY, "the link to the monitor is cut in one direction")               \
 	X(CUT_PEERS, "the links to the other nodes are cut")                                    \
@@ -500,7 +502,7 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 #define BREAKS(X)                                                                               \
 	X(NONE, "none", "", "nothing")                                                          \
 	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                   \
-	X(CLAIM, "claim", "ONE", "every claim is granted")                                      \
+	X(CLAIM, "claim", "ONE", "a keeper promotes without asking for its claim")             \
 	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")        \
 	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")      \
 	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")          \

@@ -146,6 +146,8 @@ store_register(struct sim *sim, pgaf_node_id id)
 		               .priority  = 50,
 		               .quorum    = true,
 		               .bootstrap = true };
+	if (id > 1 && rng_percent(&sim->plan, 4))
+		node->priority = 0;
 	text_copy(node->name, sizeof node->name, host_name(id));
 	text_copy(node->host, sizeof node->host, host_name(id));
 	truth->count++;
@@ -223,7 +225,7 @@ store_claim(struct sim *sim, pgaf_node_id id, uint64_t epoch)
 	      (unsigned long long)epoch, granted ? "granted" : "refused");
 	if (granted)
 		mon_hint(sim, id, true);
-	return granted || sim->brk == BREAK_CLAIM;
+	return granted;
 }
 
 /* ---- decisions ------------------------------------------------------------------ */
