@@ -482,10 +482,10 @@ BEGIN
 			PERFORM pgaf._event(n, format('node "%s" reports %s', n.name, p_state));
 		END IF;
 		kept := substring(p_line FROM ' kept_lsn=(\S+)');
-		IF kept IS DISTINCT FROM substring(n.report FROM ' kept_lsn=(\S+)') AND kept IS NOT NULL
-		THEN
-			PERFORM pgaf._event(n, format('node "%s" kept aside the WAL that only this node '
-				'had: timeline %s from %s on', n.name,
+		IF kept IS NOT NULL
+		   AND kept IS DISTINCT FROM substring(n.report FROM ' kept_lsn=(\S+)') THEN
+			PERFORM pgaf._event(n, format('node "%s" kept aside the WAL that only this '
+				'node had: timeline %s from %s on', n.name,
 				substring(p_line FROM ' kept_timeline=(\d+)'), kept));
 		END IF;
 	ELSIF p_line <> coalesce((SELECT line FROM pgaf.pulse WHERE node = p_node AND seq = n.seq),
