@@ -157,13 +157,12 @@ class Demo:
         self.say(f"*** {title}")
         start = time.monotonic()
         act()
-        acted = time.monotonic()
         if wanted:
             self.wait_states(**wanted)
         settled = time.monotonic()
         wait_for(lambda: self.outcomes.since(settled) >= 20, STEP_SECONDS,
                  f"the writer goes on after: {title}")
-        self.rows.append({"title": title, "start": start, "acted": acted, "settled": settled})
+        self.rows.append({"title": title, "start": start, "settled": settled})
         return self.rows[-1]
 
     def crash(self, name):
@@ -234,7 +233,7 @@ class Demo:
         for row, end in zip(self.rows, ends):
             ids = self.outcomes.ids_between(row["start"], end)
             missing = [i for i in ids if i not in present]
-            back = row.get("redundancy", row["settled"] - row["acted"])
+            back = row.get("redundancy", row["settled"] - row["start"])
             kept_alone = "redundancy" not in row and "switchover" not in row["title"]
             cells.append((row["title"],
                           f"{self.outcomes.outage_ms(row['start'], end):.0f} ms", str(len(ids)),

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from harness import proc
+from harness import plain, proc
 
 
 def diverge(cluster, writer):
@@ -55,22 +55,40 @@ def test_divergent_wal_is_kept_and_reported(ready, figures, bound):
     assert redundancy <= bound(10000)
 
 
-def test_clone_when_rewind_is_impossible(ready, figures):
-    """The WAL that pg_rewind needs is gone: the node is cloned, and that is the last resort."""
-    writer = ready.start_writer()
-    old, new = diverge(ready, writer)
-    for path in glob.glob(os.path.join(old.pgdata, "pg_wal", "0" * 7 + "*")):
-        if os.path.isfile(path) and not path.endswith(".history"):
-            os.remove(path)
+def programs_without_rewind(directory):
+    """PostgreSQL's programs, but pg_rewind always fails."""
+    bindir = proc.make_directory(os.path.join(directory, "bin"))
+    for name in os.listdir(plain.bindir()):
+        if name != "pg_rewind":
+            os.symlink(os.path.join(plain.bindir(), name), os.path.join(bindir, name))
+    rewind = os.path.join(bindir, "pg_rewind")
+    with open(rewind, "w", encoding="ascii") as f:
+        f.write("#!/bin/sh\necho 'pg_rewind: error: could not find previous WAL record' >&2\n"
+                "exit 1\n")
+    os.chmod(rewind, 0o755)
+    return bindir
+
+
+def test_clone_when_rewind_is_impossible(cluster, figures):
+    """pg_rewind cannot do it: what only this node has is kept, then it is cloned anew."""
+    options = ("--bindir", programs_without_rewind(cluster.directory))
+    cluster.start_monitor()
+    for _ in range(2):
+        cluster.add_node(options=options).start()
+    cluster.wait_settled(60)
+    cluster.create_table()
+    writer = cluster.start_writer()
+    old, new = diverge(cluster, writer)
     back = time.monotonic_ns()
     old.start()
-    redundancy = ready.wait_settled(60, since=back)
-    assert ready.primary() is new
+    redundancy = cluster.wait_settled(60, since=back)
+    assert cluster.primary() is new
     writer.wait_acks(50, 10)
     writer.stop()
-    acked, lost = ready.check_lost()
+    acked, lost = cluster.check_lost()
     figures("return by clone", acked=acked, lost=len(lost), redundancy_ms=[redundancy])
     assert not lost
+    assert kept_aside(old), "no divergent WAL was kept aside"
 
 
 def test_return_without_divergence_keeps_nothing(ready):
