@@ -168,6 +168,8 @@ keep_ancestry(struct instance *in)
 		(unsigned)own->fork_timeline);
 	job->timeline = own->fork_timeline;
 	job->fork = own->fork;
+	in->task.result.timeline = own->timeline;
+	in->task.result.lsn = own->fork;
 	text_copy(in->task.text, sizeof(in->task.text), job->directory);
 	task_job(in, keep_work, job, kept);
 }
