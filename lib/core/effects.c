@@ -263,7 +263,7 @@ effect_finish(struct change *change)
 		.node = self->id,
 	};
 	group->timeline = group->promotion.timeline;
-	group->high_lsn = self->report.lsn;
+	group->high_lsn = self->report.fork_lsn;
 	/* Asynchronous: from now on only the node itself is a proof. Otherwise the old term's
 	 * versions bind until the new one is proved. */
 	if (opened->required == 0)
@@ -367,7 +367,7 @@ effect_drop_last(struct change *change)
 	group->primary = 0;
 	group->possible_count = 0;
 	if (self->report.lsn > group->high_lsn)
-		group->high_lsn = self->report.lsn;
+		group->high_lsn = self->report.fork_lsn;
 }
 
 static void
@@ -525,6 +525,11 @@ effect_dispatch(struct change *change)
 		effect_take_back(change);
 		break;
 	case EFFECT_RESTART:
+		goal_writable(change, self, group_newest(change->group));
+		break;
+	case EFFECT_FORGET:
+		change->group->high_lsn = 0;
+		request_close(change->group);
 		goal_writable(change, self, group_newest(change->group));
 		break;
 	case EFFECT_WIDEN:

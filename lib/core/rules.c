@@ -324,13 +324,21 @@ const struct rule rules[] = {
 		.effect = EFFECT_PROMOTE_LOSSY,
 	},
 	{
+		.id = 550,
+		.doc = "The primary lost WAL itself and nobody can replace it: the operator accepts that.",
+		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_PRIMARY), [FACT_GOAL] = WRITABLE,
+                         [FACT_PRIMARY_FAULT] = IS(FAULT_GONE), [FACT_KEEPER] = IS(KEEPER_OPEN),
+                         [FACT_CANDIDATE] = IS(CANDIDATE_NONE), [FACT_ASKED] = IS(ASKED_WITH_LOSS)},
+		.effect = EFFECT_FORGET,
+	},
+	{
 		.id = 590,
 		.doc = "What the operator asked for is not possible now.",
 		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_PRIMARY),
                          [FACT_ASKED] =
                                  IS(ASKED_SWITCHOVER) | IS(ASKED_FAILOVER) | IS(ASKED_WITH_LOSS)},
 		.effect = EFFECT_REFUSE,
-		.yields_to = {510, 520, 530, 540},
+		.yields_to = {510, 520, 530, 540, 550},
 	},
 	/* ---- 6: the synchronous set -------------------------------------------- */
 	{

@@ -26,6 +26,7 @@ enum role { TO_SELF, TO_PRIMARY, TO_CANDIDATE, TO_FORMER, ROLE_COUNT };
 	X(HAND_OVER)       /* a planned handover to the candidate begins */                   \
 	X(TAKE_BACK)       /* … is given up */                                                \
 	X(RESTART)         /* the same goal again: permission to restart in place (16) */     \
+	X(FORGET)          /* what the primary itself lost is not asked for any more */               \
 	X(WIDEN)           /* a version with SELF in it */                                    \
 	X(RELAX)           /* the set that suits without SELF; its admission ends */          \
 	X(RELAX_LINK)      /* … because of the link: readmission is held down (30) */         \

@@ -81,7 +81,7 @@ goal_changed(struct keeper *keeper, const struct goal *before)
 		view->history = K_HISTORY_UNKNOWN;
 		view->wal_kept = false;
 	}
-	view->regressed = view->regressed && pgaf_state_is_writable(goal->state);
+	view->regressed = false; /* asked again by what the store knows now */
 	view->claim = view->note.renounced_epoch == goal->epoch && goal->epoch != 0
 	                      ? K_CLAIM_RENOUNCED
 	                      : K_CLAIM_NONE;

@@ -391,6 +391,9 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 
 	view->seen.pg = PG_PRIMARY;
 	view->seen.timeline = result->timeline;
+	/* What was received beyond the fork is not part of this history. */
+	view->seen.lsn = result->lsn;
+	view->seen.replay = result->lsn;
 	view->seen.streaming = false;
 	view->seen.waiters = 0;
 	text_init(&names, view->seen.sync_names, sizeof(view->seen.sync_names));

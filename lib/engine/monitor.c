@@ -108,9 +108,10 @@ keep_runtime(const struct node *old, struct node *node, pgaf_time now)
 	node->session = old->session;
 	node->session_gone_at = old->session_gone_at;
 	node->trouble_since = old->trouble_since;
+	/* A load hands reports out as well: one that is new came with it. */
 	node->reported_at = old->reported_at;
-	if (old->reported_at != 0)
-		node->report = old->report;
+	if (old->reported_at != 0 && memcmp(&old->report, &node->report, sizeof(node->report)) != 0)
+		node->reported_at = now;
 	if (old->goal.epoch == node->goal.epoch && old->goal.state == node->goal.state)
 		node->goal_since = old->goal_since;
 	if (old->high_lsn > node->high_lsn && old->admission == node->admission)
