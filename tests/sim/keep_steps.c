@@ -131,7 +131,8 @@ step_start(struct sim *sim, pgaf_node_id node, struct run_step *run)
 			return step_ends(run, STEP_FAILED, "there is no data directory");
 		run->stage = 1;
 		if (!pg->postmaster) {
-			pg->standby_signal = !primary;
+			if (primary || sim->brk != BREAK_SIGNAL)
+				pg->standby_signal = !primary;
 			pg_start(sim, node);
 		}
 		return PGAF_MSEC(5);

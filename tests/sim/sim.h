@@ -504,6 +504,8 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                   \
 	X(CLAIM, "claim", "ONE", "a keeper promotes without asking for its claim")             \
 	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")        \
+	X(FENCE, "fence", "DUR", "the fence is not seen holding a commit before names count")   \
+	X(SIGNAL, "signal", "TIMELINE", "a standby is started as its files happen to be")       \
 	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")      \
 	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")          \
 	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")             \

@@ -105,7 +105,8 @@ step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (run->stage == APPLY_BEGIN) {
 		run->result.timeline     = pg_timeline(sim, pg);
 		run->result.server_start = pg->start_number;
-		if (set->required > 0 && run->order.from_async && sim->brk != BREAK_FORCE) {
+		if (set->required > 0 && run->order.from_async && sim->brk != BREAK_FORCE &&
+		    sim->brk != BREAK_FENCE) {
 			run->stage = APPLY_FENCE_SHOWN;
 			return write_names(sim, node, run, &fence);
 		}
