@@ -15,6 +15,7 @@
 
 #define LOOK_EVERY PGAF_MSEC(5)
 #define DETACH_PATIENCE PGAF_MSEC(20)
+#define FOLLOW_LOOKS 2
 #define FOLLOW_EVERY PGAF_MSEC(20)
 #define FOLLOW_PATIENCE PGAF_MSEC(300)
 #define FOLLOW_LIMIT PGAF_SECONDS(6)
@@ -123,9 +124,22 @@ follow_failed(struct instance *in)
 	}
 	if (file != NULL)
 		fclose(file);
-	task_end(in, STEP_FAILED, "does not stream from node %u: %s",
+	/* No repetition brings it back: only a copy does. */
+	bool gone = strstr(reason, "requested WAL segment") != NULL &&
+	            strstr(reason, "has already been removed") != NULL;
+	task_end(in, gone ? STEP_REFUSED : STEP_FAILED, "does not stream from node %u: %s",
 	         (unsigned)in->task.order.upstream.id,
 	         reason[0] != '\0' ? reason : "see postgres.log in the state directory");
+}
+
+/* One that asked for WAL that is gone streams for a moment too, and another one comes after it. */
+static bool
+lasts(struct instance *in, pid_t pid)
+{
+	if (pid == 0 || pid != in->task.pid)
+		in->task.number = 0;
+	in->task.pid = pid;
+	return in->task.number++ >= FOLLOW_LOOKS;
 }
 
 static void
@@ -145,8 +159,8 @@ follow_seen(struct instance *in, const PGresult *rows, const struct pgaf_error *
 	pid_t pid = parse_pid(PQgetvalue(rows, 0, 3));
 
 	if (!recovery) {
-		task_end(in, STEP_REFUSED, "a primary cannot follow");
-	} else if (streams && ours) {
+		task_end(in, STEP_FAILED, "a primary cannot follow");
+	} else if (streams && ours && lasts(in, pid)) {
 		task_done(in);
 	} else if (task_age(in) > FOLLOW_LIMIT) {
 		follow_failed(in);
@@ -216,7 +230,7 @@ follow_role(struct instance *in, const PGresult *rows, const struct pgaf_error *
 {
 	/* One that is not consistent yet does not answer, and is no primary. */
 	if (error == NULL && PQgetvalue(rows, 0, 0)[0] == 'f')
-		task_end(in, STEP_REFUSED, "a primary cannot follow");
+		task_end(in, STEP_FAILED, "a primary cannot follow");
 	else
 		task_resolve(in, follow_resolved);
 }

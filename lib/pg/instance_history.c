@@ -73,7 +73,7 @@ remote_open(struct instance *in, task_then then)
 
 	in->task.remote_then = then;
 	if (upstream->id == 0) {
-		task_end(in, STEP_REFUSED, "no upstream is given");
+		task_end(in, STEP_FAILED, "no upstream is given");
 		return;
 	}
 	text_addf(&text, "%u", (unsigned)upstream->port);

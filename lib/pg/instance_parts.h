@@ -150,6 +150,8 @@ struct observer {
 	bool settings_not_ours;
 	pgaf_time settings_at;
 	uint64_t poisoned;       /* start of the server whose released position lies (1c) */
+	long receiver;           /* walreceiver of the last round */
+	pgaf_time slots_at;      /* when a standby's slots were last moved */
 	struct observation seen; /* the last one that was delivered */
 	bool any;                /* one was */
 };
@@ -310,6 +312,7 @@ void upstream_conninfo(struct instance *in, const char *dbname, const char *appl
 void upstream_certificates(struct instance *in, struct upstream_files *files);
 int instance_write_passfile(struct instance *in, struct pgaf_error *error);
 void slots_sync(struct instance *in, task_then then);
+void slots_advance_sql(int server_version, struct text *to);
 
 /* ---- the steps -------------------------------------------------------------------- */
 void create_initdb(struct instance *in);

@@ -143,15 +143,13 @@ slots_advanced(struct instance *in, const PGresult *rows)
 }
 
 /* A standby's slots move with what it has replayed, less what a peer may be behind (33b). */
-static void
-slots_made(struct instance *in, const PGresult *rows)
+void
+slots_advance_sql(int server_version, struct text *to)
 {
 	/* 13 cannot compute with positions. */
-	bool computes = PQserverVersion(conn_pg(in->work)) >= 140000;
-	struct text sql = TEXT(in->task.text);
+	bool computes = server_version >= 140000;
 
-	(void)rows;
-	text_addf(&sql,
+	text_addf(to,
 	          "SELECT pg_replication_slot_advance(slot_name, to_lsn) FROM (SELECT slot_name,"
 	          " restart_lsn, %s AS to_lsn FROM pg_replication_slots WHERE pg_is_in_recovery()"
 	          " AND slot_type = 'physical' AND NOT active AND slot_name ~ '^pgaf_[0-9]+$') s"
@@ -159,6 +157,15 @@ slots_made(struct instance *in, const PGresult *rows)
 	          computes ? "'0/0'::pg_lsn + greatest(pg_wal_lsn_diff(pg_last_wal_replay_lsn(),"
 	                     " '0/0') - 67108864, 0)"
 	                   : "pg_last_wal_replay_lsn()");
+}
+
+static void
+slots_made(struct instance *in, const PGresult *rows)
+{
+	struct text sql = TEXT(in->task.text);
+
+	(void)rows;
+	slots_advance_sql(PQserverVersion(conn_pg(in->work)), &sql);
 	task_sql(in, in->task.text, slots_advanced);
 }
 

@@ -574,7 +574,7 @@ task_resolve(struct instance *in, task_then then)
 {
 	in->task.resolve_then = then;
 	if (in->task.order.upstream.id == 0) {
-		task_end(in, STEP_REFUSED, "no upstream is given");
+		task_end(in, STEP_FAILED, "no upstream is given");
 		return;
 	}
 	in->task.address[0] = '\0';

@@ -13,6 +13,9 @@
 
 /* A server that does not answer for this long is asked again in a new session. */
 #define ANSWER_LIMIT PGAF_SECONDS(2)
+/* A walreceiver that is still there then has been given something. */
+#define RECEIVER_LASTS PGAF_MSEC(50)
+#define SLOTS_EVERY PGAF_SECONDS(30)
 #define SETTINGS_EVERY PGAF_SECONDS(60)
 #define STATEMENT_ROOM 8192
 
@@ -135,12 +138,43 @@ poisoned(struct instance *in, struct observation *seen, long pid)
 }
 
 static void
+slots_advanced(void *ctx, const PGresult *rows, const struct pgaf_error *error)
+{
+	(void)rows;
+	if (error != NULL)
+		instance_log(ctx, PGAF_LOG_DEBUG, "slots", "%s", error->text);
+}
+
+/* Nobody streams from them here, so nobody else moves them on, and they hold WAL back. */
+static void
+advance_slots(struct instance *in)
+{
+	char sql[STATEMENT_ROOM];
+	struct text text = TEXT(sql);
+
+	if (loop_now(in->loop) - in->observer.slots_at < SLOTS_EVERY)
+		return;
+	in->observer.slots_at = loop_now(in->loop);
+	slots_advance_sql(PQserverVersion(conn_pg(in->observer.conn)), &text);
+	conn_query(in->observer.conn, sql, 0, slots_advanced, in);
+}
+
+static void
+look_later(struct instance *in)
+{
+	if (in->observer.busy)
+		return;
+	in->observer.busy = true;
+	loop_timer_set(in->observer.starter, loop_now(in->loop) + RECEIVER_LASTS);
+}
+
+static void
 row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 {
 	struct instance *in = ctx;
 	struct observation seen = {0};
 	struct control control = {0};
-	struct observe_liar liar;
+	struct observe_pids pids;
 
 	if (in->postmaster == 0 && rows != NULL) {
 		/* Its last words: it has ended since. */
@@ -162,17 +196,26 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 	seen.timeline = in->observer.timeline;
 	seen.system_identifier = in->observer.system_identifier;
 	seen.server_version = (uint32_t)PQserverVersion(conn_pg(in->observer.conn));
-	observe_read(rows, &control, &seen, &liar);
-	if (liar.pid != 0)
-		poisoned(in, &seen, liar.pid);
+	observe_read(rows, &control, &seen, &pids);
+	if (pids.liar != 0)
+		poisoned(in, &seen, pids.liar);
 	seen.poisoned = seen.server_start != 0 && in->observer.poisoned == seen.server_start;
 	if (in->observer.settings_not_ours)
 		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
 	if (observe_is_old_minor((int)seen.server_version) && !in->allow_old_minor)
 		seen.vetoes |= VETO_BIT(OLD_MINOR);
+	if (seen.pg == PG_STANDBY)
+		advance_slots(in);
+	bool fresh = seen.streaming && pids.receiver != in->observer.receiver;
+	in->observer.receiver = pids.receiver;
+	/* One that asked for WAL that is gone streams for a moment, and then comes another. */
+	if (fresh)
+		seen.streaming = false;
 	/* A promotion must not wait for a login. */
 	task_warm(in);
 	deliver(in, &seen);
+	if (fresh)
+		look_later(in);
 }
 
 static void

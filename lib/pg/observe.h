@@ -12,13 +12,14 @@
 /* The statement whose one row observe_read takes, for this release. */
 void observe_statement(int server_version, struct text *to);
 
-/* A walsender that reports more than we have written (PROTOCOL 1c); 0 = none. */
-struct observe_liar {
-	long pid;
+/* Processes seen on the way. */
+struct observe_pids {
+	long liar;     /* a walsender told of more than we have written (PROTOCOL 1c); 0 = none */
+	long receiver; /* the walreceiver; 0 = none */
 };
 
 void observe_read(const PGresult *rows, const struct control *control, struct observation *seen,
-                  struct observe_liar *liar);
+                  struct observe_pids *pids);
 
 /* Releases whose synchronous replication starts with a race (PROTOCOL 8b). */
 bool observe_is_old_minor(int server_version);

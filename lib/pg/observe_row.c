@@ -190,7 +190,7 @@ add_member(struct observation *seen, const struct member_view *view)
 }
 
 static void
-read_member(const char *entry, struct observation *seen, struct observe_liar *liar)
+read_member(const char *entry, struct observation *seen, struct observe_pids *pids)
 {
 	struct sender sender = {0};
 	struct member_view view = {0};
@@ -205,11 +205,11 @@ read_member(const char *entry, struct observation *seen, struct observe_liar *li
 	lsn_parse(sender.replay, &view.replay);
 	add_member(seen, &view);
 	if (view.flush > seen->lsn)
-		liar->pid = (long)sender.pid;
+		pids->liar = (long)sender.pid;
 }
 
 static void
-read_members(const char *list, struct observation *seen, struct observe_liar *liar)
+read_members(const char *list, struct observation *seen, struct observe_pids *pids)
 {
 	while (*list != '\0') {
 		size_t length = strcspn(list, ";");
@@ -217,7 +217,7 @@ read_members(const char *list, struct observation *seen, struct observe_liar *li
 		struct text text = TEXT(entry);
 
 		text_add_bytes(&text, list, length);
-		read_member(entry, seen, liar);
+		read_member(entry, seen, pids);
 		list += length + (list[length] == ';');
 	}
 }
@@ -288,7 +288,7 @@ read_standby(const PGresult *rows, struct observation *seen)
 }
 
 static void
-read_primary(const PGresult *rows, struct observation *seen, struct observe_liar *liar)
+read_primary(const PGresult *rows, struct observation *seen, struct observe_pids *pids)
 {
 	unsigned timeline = 0;
 
@@ -298,16 +298,16 @@ read_primary(const PGresult *rows, struct observation *seen, struct observe_liar
 	if (sscanf(get(rows, COLUMN_WAL_FILE), "%8X", &timeline) == 1)
 		seen->timeline = timeline;
 	seen->waiters = (uint32_t)get_number(rows, COLUMN_WAITERS);
-	read_members(get(rows, COLUMN_MEMBERS), seen, liar);
+	read_members(get(rows, COLUMN_MEMBERS), seen, pids);
 }
 
 void
 observe_read(const PGresult *rows, const struct control *control, struct observation *seen,
-             struct observe_liar *liar)
+             struct observe_pids *pids)
 {
 	bool recovery = is_true(rows, COLUMN_RECOVERY);
 
-	*liar = (struct observe_liar){0};
+	*pids = (struct observe_pids){0};
 	seen->pg = recovery ? PG_STANDBY : PG_PRIMARY;
 	seen->consistent = true;
 	seen->vetoes |= read_vetoes(rows, control, recovery);
@@ -315,10 +315,11 @@ observe_read(const PGresult *rows, const struct control *control, struct observa
 	seen->server_start = get_number(rows, COLUMN_START);
 	seen->slot_retained = get_number(rows, COLUMN_RETAINED);
 	text_copy(seen->sync_names, sizeof(seen->sync_names), get(rows, COLUMN_NAMES));
+	pids->receiver = (long)get_number(rows, COLUMN_RECEIVER_PID);
 	if (recovery)
 		read_standby(rows, seen);
 	else
-		read_primary(rows, seen, liar);
+		read_primary(rows, seen, pids);
 }
 
 bool

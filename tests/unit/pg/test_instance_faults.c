@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/pure/lsn.h"
 #include "base/pure/text.h"
 #include "pg/disk.h"
 #include "pg/process.h"
@@ -166,7 +167,7 @@ START_TEST(test_faults_a_primary_does_not_follow)
 {
 	struct step_order order = pair_order(one, STEP_FOLLOW);
 
-	pair_run(one, &order, STEP_REFUSED);
+	pair_run(one, &order, STEP_FAILED);
 	order.step = STEP_DETACH;
 	pair_run(one, &order, STEP_REFUSED);
 }
@@ -268,7 +269,12 @@ START_TEST(test_faults_a_liar_poisons_the_proof)
 	          one->state_dir, (unsigned)one->port);
 	PGconn *pg = PQconnectdb(conninfo);
 	ck_assert_msg(PQstatus(pg) == CONNECTION_OK, "%s", PQerrorMessage(pg));
-	PGresult *begun = PQexec(pg, "START_REPLICATION PHYSICAL 0/3000000 TIMELINE 1");
+	char start[LSN_TEXT_MAX];
+	char sql[100];
+	struct text command = TEXT(sql);
+	text_addf(&command, "START_REPLICATION PHYSICAL %s TIMELINE 1",
+	          lsn_format(one->seen.lsn & ~UINT64_C(0xFFFFFF), start));
+	PGresult *begun = PQexec(pg, sql);
 	ck_assert_msg(PQresultStatus(begun) == PGRES_COPY_BOTH, "%s", PQerrorMessage(pg));
 	PQclear(begun);
 	claim_to_hold(pg, one->seen.lsn + (1 << 20));
@@ -281,6 +287,57 @@ START_TEST(test_faults_a_liar_poisons_the_proof)
 	pair_run(one, &order, STEP_FAILED);
 	pair_step(one, STEP_STOP);
 	pair_step(one, STEP_START_PRIMARY);
+}
+END_TEST
+
+/* A slot on a standby holds back what its node has long replayed. */
+START_TEST(test_faults_slots_of_a_standby_move_on)
+{
+	pair_step(two, STEP_SLOTS);
+	for (int i = 0; i < 6; i++) {
+		pair_sql(one, "SELECT pg_switch_wal()");
+		pair_sql(one, "INSERT INTO row VALUES (7)");
+	}
+	pair_until(two, streams, PGAF_SECONDS(10));
+	char before[64];
+	ck_assert(text_copy(before, sizeof(before),
+	                    pair_sql(two, "SELECT restart_lsn FROM pg_replication_slots")));
+	for (int i = 0; i < 200; i++) {
+		pair_step(two, STEP_SLOTS);
+		if (strcmp(pair_sql(two, "SELECT restart_lsn FROM pg_replication_slots"), before))
+			return;
+		pair_turn(PGAF_MSEC(20));
+	}
+	ck_abort_msg("the slot stays at %s", before);
+}
+END_TEST
+
+/* What the upstream has thrown away cannot be streamed: the node has to be copied. */
+START_TEST(test_faults_follow_says_when_wal_is_gone)
+{
+	struct step_order order = pair_order(two, STEP_FOLLOW);
+
+	pair_step(two, STEP_STOP);
+	pair_sql(one, "ALTER SYSTEM SET wal_keep_size = 0");
+	pair_sql(one, "SELECT pg_reload_conf()");
+	pair_sql(one, "SELECT pg_drop_replication_slot('pgaf_2')");
+	for (int i = 0; i < 3; i++) {
+		pair_sql(one, "INSERT INTO row VALUES (8)");
+		pair_sql(one, "SELECT pg_switch_wal()");
+	}
+	pair_sql(one, "CHECKPOINT");
+	pair_sql(one, "CHECKPOINT");
+	pair_step(one, STEP_CONFIGURE);
+	pair_step(one, STEP_SLOTS);
+	pair_step(two, STEP_START_STANDBY);
+	order.goal.admission = 2;
+	pair_run(two, &order, STEP_REFUSED);
+	ck_assert_ptr_nonnull(strstr(two->result.text, "removed"));
+	pair_step(two, STEP_STOP);
+	pair_step(two, STEP_CLONE);
+	follow(two);
+	pair_step(two, STEP_START_STANDBY);
+	pair_until(two, streams, PGAF_SECONDS(20));
 }
 END_TEST
 
@@ -371,6 +428,8 @@ main(void)
 	tcase_add_test(tcase, test_faults_a_primary_does_not_follow);
 	tcase_add_test(tcase, test_faults_the_proof_waits_for_the_checkpointer);
 	tcase_add_test(tcase, test_faults_the_proof_waits_for_old_walsenders);
+	tcase_add_test(tcase, test_faults_slots_of_a_standby_move_on);
+	tcase_add_test(tcase, test_faults_follow_says_when_wal_is_gone);
 	tcase_add_test(tcase, test_faults_a_liar_poisons_the_proof);
 	tcase_add_test(tcase, test_faults_fence_acknowledges_nothing);
 	tcase_add_test(tcase, test_faults_stop_ends_what_does_not_end);
