@@ -91,6 +91,24 @@ def test_clone_when_rewind_is_impossible(cluster, figures):
     assert kept_aside(old), "no divergent WAL was kept aside"
 
 
+def test_clone_when_its_wal_is_gone(ready, figures):
+    """The former primary's WAL is lost, it cannot even start: it is cloned."""
+    writer = ready.start_writer()
+    old, new = diverge(ready, writer)
+    for path in glob.glob(os.path.join(old.pgdata, "pg_wal", "0" * 7 + "*")):
+        if os.path.isfile(path) and not path.endswith(".history"):
+            os.remove(path)
+    back = time.monotonic_ns()
+    old.start()
+    redundancy = ready.wait_settled(60, since=back)
+    assert ready.primary() is new
+    writer.wait_acks(50, 10)
+    writer.stop()
+    acked, lost = ready.check_lost()
+    figures("return without its WAL", acked=acked, lost=len(lost), redundancy_ms=[redundancy])
+    assert not lost
+
+
 def test_return_without_divergence_keeps_nothing(ready):
     """A node that has nothing of its own just follows: no copy, no clone."""
     old, new = ready.primary(), ready.standby()
