@@ -146,6 +146,7 @@ struct observer {
 	bool again;
 	uint32_t timeline; /* by IDENTIFY_SYSTEM */
 	uint64_t system_identifier;
+	bool prepared; /* the session knows the question */
 	bool settings_read;
 	bool settings_not_ours;
 	pgaf_time settings_at;

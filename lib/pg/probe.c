@@ -85,6 +85,30 @@ probe_tell(struct probe *probe, bool always)
 	probe->changed(probe->ctx, probe->node, &probe->told, probe->told_follows);
 }
 
+/* A session that has not answered for this long may hang though the node does not. */
+static pgaf_time
+probe_patience(const struct probe *probe)
+{
+	pgaf_time patience = 2 * probe->probe_interval;
+
+	return patience < PROBE_NEW_LIMIT ? PROBE_NEW_LIMIT : patience;
+}
+
+/* While the session is open: each interval, or only when a question waits for long. */
+static void
+probe_next_knock(struct probe *probe)
+{
+	pgaf_time at = PGAF_NEVER;
+
+	if (probe->connect_interval > 0)
+		at = probe->knocked_at + probe->connect_interval;
+	else if (probe->asked_at != 0)
+		at = probe->asked_at + probe_patience(probe);
+	if (at <= probe->knocked_at)
+		at = probe->knocked_at + PROBE_NEW_LIMIT;
+	loop_timer_set(probe->knock_timer, at);
+}
+
 /* ---- the session -------------------------------------------------------------- */
 
 static void
@@ -164,6 +188,8 @@ probe_answered(void *ctx, const PGresult *result, const struct pgaf_error *error
 	probe_take_answer(probe, result, now);
 	loop_timer_set(probe->question_timer, probe->asked_at + probe->probe_interval);
 	probe->asked_at = 0;
+	if (!probe->knock)
+		probe_next_knock(probe);
 	probe_tell(probe, true);
 }
 
@@ -180,6 +206,8 @@ probe_ask(void *ctx)
 		probe->asked_at = 0;
 		loop_timer_set(probe->question_timer,
 		               loop_now(probe->loop) + probe->probe_interval);
+	} else if (!probe->knock) {
+		probe_next_knock(probe);
 	}
 }
 
@@ -216,7 +244,7 @@ probe_opened(void *ctx)
 	probe_forget_loss(&probe->seen);
 	probe->seen.accepted_at = now;
 	probe->seen.asked_new_at = 0;
-	loop_timer_set(probe->knock_timer, now + probe->connect_interval);
+	probe->knocked_at = now;
 	conn_query(probe->conn, PROBE_PREPARE, 0, probe_prepared, probe);
 	probe_ask(probe);
 }
@@ -336,15 +364,11 @@ probe_lost(void *ctx, enum conn_failure failure, const struct pgaf_error *error)
 
 /* ---- knocks ------------------------------------------------------------------------ */
 
-/* The session has not answered for long while new ones are accepted: it hangs, not the node. */
+/* New ones are accepted while the session has not answered for long: it hangs, not the node. */
 static bool
 probe_hangs(const struct probe *probe, pgaf_time now)
 {
-	pgaf_time patience = 2 * probe->probe_interval;
-
-	if (patience < PROBE_NEW_LIMIT)
-		patience = PROBE_NEW_LIMIT;
-	return probe->asked_at != 0 && now - probe->asked_at > patience;
+	return probe->asked_at != 0 && now - probe->asked_at > probe_patience(probe);
 }
 
 static void
@@ -362,8 +386,10 @@ probe_accepted(struct probe *probe, pgaf_time now)
 	}
 	if (!open && !probe->login && now >= probe->no_login_before)
 		probe_login(probe);
-	loop_timer_set(probe->knock_timer, probe->knocked_at + (open ? probe->connect_interval
-	                                                            : probe->probe_interval));
+	if (open)
+		probe_next_knock(probe);
+	else
+		loop_timer_set(probe->knock_timer, probe->knocked_at + probe->probe_interval);
 }
 
 static void
@@ -379,8 +405,7 @@ probe_knock_answered(void *ctx, enum knock_outcome outcome)
 		if (probe->seen.asked_new_at == 0)
 			probe->seen.asked_new_at = probe->knocked_at;
 		if (conn_is_open(probe->conn))
-			loop_timer_set(probe->knock_timer,
-			               probe->knocked_at + probe->connect_interval);
+			probe_next_knock(probe);
 		else
 			probe_unanswered(probe, outcome, now);
 	}
@@ -391,8 +416,9 @@ static pgaf_time
 probe_knock_limit(const struct probe *probe)
 {
 	if (conn_is_open(probe->conn))
-		return probe->connect_interval < PROBE_NEW_LIMIT ? probe->connect_interval
-		                                                 : PROBE_NEW_LIMIT;
+		return probe->connect_interval > 0 && probe->connect_interval < PROBE_NEW_LIMIT
+		               ? probe->connect_interval
+		               : PROBE_NEW_LIMIT;
 	/* The short one only while it decides: behind a slow line none would ever be answered. */
 	if (probe->seen.closed_at != 0 && probe->seen.gone_at == 0)
 		return PROBE_DECISIVE;

@@ -44,6 +44,8 @@ struct probe_target {
 typedef void (*probe_changed_fn)(void *ctx, pgaf_node_id node, const struct sighting *sighting,
                                  bool follows_us);
 
+/* connect_interval 0: fresh connects only when a question waits for long; each costs the node a
+ * fork. */
 struct probe *probe_new(struct loop *loop, const struct probe_target *target,
                         pgaf_time probe_interval, pgaf_time connect_interval,
                         probe_changed_fn changed, void *ctx);

@@ -12,8 +12,8 @@
 #include "base/pure/text.h"
 #include "engine/real/keeper_parts.h"
 
-/* A fork of the peer's postmaster each time; the question on the open session is the witness. */
-#define WATCH_CONNECT_INTERVAL PGAF_SECONDS(5)
+/* The question on the open session is what a witness goes by: fresh connects only in doubt. */
+#define WATCH_CONNECT_INTERVAL 0
 
 /* ---- Postgres -------------------------------------------------------------------- */
 
