@@ -165,6 +165,7 @@ static const struct field note_fields[] = {
 	FIELD(U64, note, detached_epoch),
 	FIELD(U64, note, renounced_epoch),
 	FIELD(U64, note, system_identifier),
+	FIELD(LSN, note, fork_lsn),
 };
 
 static const struct field watch_fields[] = {

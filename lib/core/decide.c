@@ -32,7 +32,7 @@ decide(const struct snapshot *snap, pgaf_time now, struct decision *decision)
 	}
 	if (best == NULL)
 		return false;
-	effect_apply(snap, &chosen, best, decision);
+	effect_apply(snap, &chosen, best, now, decision);
 	return true;
 }
 
@@ -64,7 +64,7 @@ remove_node(struct snapshot *snap, pgaf_node_id id)
 
 /* Timers start when this monitor knows that the decision holds. */
 static void
-start_timers(const struct group *before, pgaf_time now, struct group *group)
+start_timers(uint32_t rule, const struct group *before, pgaf_time now, struct group *group)
 {
 	if (group->promotion.node != 0 && group->promotion.epoch != before->promotion.epoch) {
 		group->promotion_since = now;
@@ -72,9 +72,10 @@ start_timers(const struct group *before, pgaf_time now, struct group *group)
 	}
 	if (group->handover.from != 0 && before->handover.from == 0)
 		group->handover_since = now;
-	if (group->hold_downs > before->hold_downs)
+	if (rule == 632)
 		group->relaxed_at = now;
-	if (group->inside_crashes > before->inside_crashes)
+	if (rule == 400 && group->inside_crashes > 0 &&
+	    group->promotion.epoch != before->promotion.epoch)
 		group->crash_at = now;
 }
 
@@ -88,7 +89,7 @@ decision_apply(const struct decision *decision, pgaf_time now, struct snapshot *
 	snap->group.settings = before.settings;
 	if (before.request.number > decision->group.request.number)
 		snap->group.request = before.request;
-	start_timers(&before, now, &snap->group);
+	start_timers(decision->rule, &before, now, &snap->group);
 	for (uint32_t i = 0; i < decision->assignment_count; i++) {
 		struct node *node = find(snap, decision->assignments[i].node);
 

@@ -15,6 +15,7 @@ struct change {
 	const struct roles *roles;
 	const struct rule *rule;
 	struct decision *decision;
+	pgaf_time now;
 	struct group *group; /* of the decision */
 };
 
@@ -203,13 +204,21 @@ promote(struct change *change, const struct node *candidate, pgaf_lsn min_lsn)
 	goal_add(change, former->id, PGAF_STATE_DEMOTED)->timeline = group->timeline;
 }
 
+/* One more, of those within `window`; older ones are forgotten. */
+static uint32_t
+count_within(const struct change *change, uint32_t count, pgaf_time last, pgaf_time window)
+{
+	return last != 0 && change->now - last < window ? count + 1 : 1;
+}
+
 static void
 effect_promote(struct change *change)
 {
 	const struct node *former = change->roles->primary;
 
 	if (change->rule->id == 400 && former->report.crashed_inside)
-		change->group->inside_crashes++;
+		change->group->inside_crashes = count_within(change, change->group->inside_crashes,
+		                                             change->group->crash_at, CRASH_WINDOW);
 	promote(change, change->roles->candidate, change->roles->candidate->high_lsn);
 }
 
@@ -324,7 +333,9 @@ effect_relax(struct change *change)
 	goal_follow(change, self, PGAF_STATE_CATCHINGUP, 0);
 	set_change(change, self);
 	if (change->rule->effect == EFFECT_RELAX_LINK)
-		change->group->hold_downs++;
+		change->group->hold_downs =
+			count_within(change, change->group->hold_downs, change->group->relaxed_at,
+		                     change->group->settings.flap_window + HOLD_MOST);
 }
 
 static void
@@ -367,7 +378,7 @@ effect_drop_last(struct change *change)
 	group->primary = 0;
 	group->possible_count = 0;
 	if (self->report.lsn > group->high_lsn)
-		group->high_lsn = self->report.fork_lsn;
+		group->high_lsn = self->report.lsn;
 }
 
 static void
@@ -620,13 +631,14 @@ remember_identifier(const struct snapshot *snap, struct group *group)
 
 void
 effect_apply(const struct snapshot *snap, const struct roles *roles, const struct rule *rule,
-             struct decision *decision)
+             pgaf_time now, struct decision *decision)
 {
 	struct change change = {
 		.snap = snap,
 		.roles = roles,
 		.rule = rule,
 		.decision = decision,
+		.now = now,
 		.group = &decision->group,
 	};
 

@@ -8,6 +8,6 @@
 #include "core/rules.h"
 
 void effect_apply(const struct snapshot *snap, const struct roles *roles, const struct rule *rule,
-                  struct decision *decision);
+                  pgaf_time now, struct decision *decision);
 
 #endif

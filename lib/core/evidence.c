@@ -103,7 +103,8 @@ witness_of(const struct snapshot *snap, const struct node *node, pgaf_time now, 
 
 			if (view->node != node->id)
 				continue;
-			if (view->reached && PGAF_MSEC(view->age_ms) <= set->peer_report_age) {
+			if (view->reached && now - peer->reported_at + PGAF_MSEC(view->age_ms) <=
+			                             set->peer_report_age + set->report_interval) {
 				*who = peer->id;
 				return WITNESS_OK;
 			}

@@ -20,6 +20,7 @@ static const char *const words_ANSWERS_REACHED[] = {ANSWERS_REACHED(WORD)};
 static const char *const words_ANSWERS_SEEN[] = {ANSWERS_SEEN(WORD)};
 static const char *const words_ANSWERS_KEEPER[] = {ANSWERS_KEEPER(WORD)};
 static const char *const words_ANSWERS_STANDING[] = {ANSWERS_STANDING(WORD)};
+static const char *const words_ANSWERS_FIT[] = {ANSWERS_FIT(WORD)};
 static const char *const words_ANSWERS_MEMBER[] = {ANSWERS_MEMBER(WORD)};
 static const char *const words_ANSWERS_COUNTED[] = {ANSWERS_COUNTED(WORD)};
 static const char *const words_ANSWERS_FOLLOWS[] = {ANSWERS_FOLLOWS(WORD)};
@@ -192,6 +193,21 @@ seen_answer(const struct snapshot *snap, const struct node *node, pgaf_time now,
 	return SEEN_SILENT;
 }
 
+/* What keeps a standby from being counted: it could acknowledge, but never take over (19, 23). */
+static enum answers_fit
+fit_answer(const struct node *self)
+{
+	uint32_t lasting = VETO_BIT(RECOVERY_PAUSED) | VETO_BIT(PARAMETERS) |
+	                   VETO_BIT(UNSAFE_SETTINGS) | VETO_BIT(RECOVERY_TARGET) |
+	                   VETO_BIT(APPLY_DELAY);
+
+	if (self->reported_at == 0 || self->report.pg != PG_STANDBY)
+		return FIT_YES;
+	if ((self->report.vetoes & lasting) != 0)
+		return FIT_NO;
+	return (self->report.vetoes & ~VETOES_PASSING) != 0 ? FIT_NOT_YET : FIT_YES;
+}
+
 static enum answers_standing
 standing_answer(const struct snapshot *snap, const struct node *self, pgaf_time now,
                 const struct node *primary)
@@ -240,8 +256,35 @@ fault_down(const struct snapshot *snap, const struct node *primary, pgaf_time no
 	return FAULT_CRASHED;
 }
 
+/* The monitor cannot reach it and somebody else can: stay, or move after a while (38). */
 static enum answers_fault
-fault_answer(const struct snapshot *snap, const struct node *primary, pgaf_time now)
+fault_disputed(const struct snapshot *snap, const struct node *primary, pgaf_time now)
+{
+	pgaf_time heard = primary->sighting.answered_at;
+
+	if (snap->listening_since > heard)
+		heard = snap->listening_since;
+	return snap->group.settings.move_on_disagreement && now - heard >= DISPUTE_WAIT
+	               ? FAULT_SILENT
+	               : FAULT_WITNESSED;
+}
+
+/* A storm that stalls every disk is no reason to move, and one move in a while is enough (37). */
+static enum answers_fault
+fault_stalled(const struct snapshot *snap, const struct node *candidate, pgaf_time now)
+{
+	const struct group *group = &snap->group;
+
+	if (candidate == NULL || candidate->report.disk_ms >= DISK_FINE_MS)
+		return FAULT_UNSURE;
+	return group->last_failover_at != 0 && now - group->last_failover_at < CRASH_WINDOW
+	               ? FAULT_UNSURE
+	               : FAULT_STALLED;
+}
+
+static enum answers_fault
+fault_answer(const struct snapshot *snap, const struct node *primary, const struct node *candidate,
+             pgaf_time now)
 {
 	pgaf_node_id who;
 
@@ -257,14 +300,15 @@ fault_answer(const struct snapshot *snap, const struct node *primary, pgaf_time 
 	case EVIDENCE_DOWN:
 		return fault_down(snap, primary, now);
 	case EVIDENCE_SILENT:
-		return witness_of(snap, primary, now, &who) == WITNESS_OK ? FAULT_WITNESSED
-		                                                          : FAULT_SILENT;
+		return witness_of(snap, primary, now, &who) == WITNESS_OK
+		               ? fault_disputed(snap, primary, now)
+		               : FAULT_SILENT;
 	case EVIDENCE_CONTRADICTED:
-		return FAULT_WITNESSED;
+		return fault_disputed(snap, primary, now);
 	case EVIDENCE_NO_NEW_CONNECTIONS:
 		return FAULT_DEAF;
 	case EVIDENCE_STALLED:
-		return FAULT_STALLED;
+		return fault_stalled(snap, candidate, now);
 	case EVIDENCE_STARTING:
 		if (primary->trouble_since != 0 &&
 		    now - primary->trouble_since >= snap->group.settings.silence_limit)
@@ -302,15 +346,28 @@ sets_answer(const struct group *group, const struct node *primary)
 	return group->possible_count > 1 ? SETS_CHANGING : SETS_SETTLED;
 }
 
-static enum answers_wanted
-wanted_answer(const struct group *group)
+/* A name in the set that nobody has any more, as after a replacement, is waited for for ever. */
+static bool
+names_nobody(const struct snapshot *snap, const struct sync_set *set)
 {
-	const struct sync_set *newest = group_newest(group);
-	uint32_t number = group->settings.number_sync;
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct node *node = snapshot_node(snap, set->members[i].node);
+
+		if (node == NULL || node->admission != set->members[i].admission)
+			return true;
+	}
+	return false;
+}
+
+static enum answers_wanted
+wanted_answer(const struct snapshot *snap)
+{
+	const struct sync_set *newest = group_newest(&snap->group);
+	uint32_t number = snap->group.settings.number_sync;
 
 	if (newest == NULL)
 		return WANTED_AS_IS;
-	if (newest->unknown)
+	if (newest->unknown || names_nobody(snap, newest))
 		return number > 0 ? WANTED_STRICTER : WANTED_LOOSER;
 	if (number > 0)
 		return newest->required == number ? WANTED_AS_IS : WANTED_STRICTER;
@@ -529,6 +586,7 @@ facts_of_self(const struct snapshot *snap, pgaf_time now, const struct roles *ro
 	                      : self->session == SESSION_OPEN ? KEEPER_OPEN
 	                                                      : KEEPER_UNSURE;
 	answer[FACT_STANDING] = (uint8_t)standing_answer(snap, self, now, roles->primary);
+	answer[FACT_FIT] = (uint8_t)fit_answer(self);
 	answer[FACT_MEMBER] = newest != NULL && self->admission != 0 &&
 	                                      sync_set_has(newest, self->id, self->admission)
 	                              ? MEMBER_YES
@@ -553,13 +611,13 @@ facts_of(const struct snapshot *snap, pgaf_time now, const struct roles *roles, 
 	facts_of_self(snap, now, roles, answer);
 	answer[FACT_PRIMARY_GOAL] = primary != NULL ? (uint8_t)primary->goal.state : 0;
 	answer[FACT_PRIMARY_REACHED] = has_reached(primary) ? REACHED : NOT_REACHED;
-	answer[FACT_PRIMARY_FAULT] = (uint8_t)fault_answer(snap, primary, now);
+	answer[FACT_PRIMARY_FAULT] = (uint8_t)fault_answer(snap, primary, roles->candidate, now);
 	answer[FACT_PRIMARY_DISK] =
 		primary != NULL && primary->report.disk_timeline >= group->timeline ? DISK_READY
 										    : DISK_BEHIND;
 	answer[FACT_CANDIDATE] = (uint8_t)candidate_answer(snap, roles->candidate, now);
 	answer[FACT_SETS] = (uint8_t)sets_answer(group, primary);
-	answer[FACT_WANTED] = (uint8_t)wanted_answer(group);
+	answer[FACT_WANTED] = (uint8_t)wanted_answer(snap);
 	answer[FACT_PROMOTION] = (uint8_t)promotion_answer(snap, now);
 	answer[FACT_FORMER] = (uint8_t)former_answer(snap, roles->former, now);
 	answer[FACT_AGAIN] = (uint8_t)again_answer(snap, now);

@@ -24,6 +24,7 @@
 #define ANSWERS_STANDING(X)                                                               \
 	X(STANDING_NONE, "none") X(STANDING_CAUGHT_UP, "caught-up")                       \
 	X(STANDING_LISTED, "listed") X(STANDING_NO_PROGRESS, "no-progress")
+#define ANSWERS_FIT(X) X(FIT_YES, "yes") X(FIT_NOT_YET, "not-yet") X(FIT_NO, "no")
 #define ANSWERS_MEMBER(X) X(MEMBER_NO, "no") X(MEMBER_YES, "yes")
 #define ANSWERS_FOLLOWS(X) X(FOLLOWS_NOBODY, "nobody") X(FOLLOWS_PRIMARY, "primary") \
 	X(FOLLOWS_OTHER, "other")
@@ -75,6 +76,7 @@
 	X(SEEN, ANSWERS_SEEN, "how is it seen")                                           \
 	X(KEEPER, ANSWERS_KEEPER, "is its keeper's session open")                         \
 	X(STANDING, ANSWERS_STANDING, "how does it stream")                               \
+	X(FIT, ANSWERS_FIT, "could it take over if it had to")                            \
 	X(MEMBER, ANSWERS_MEMBER, "does the newest set wait for it")                      \
 	X(COUNTED, ANSWERS_COUNTED, "may a set wait for it (replication-quorum)")         \
 	X(FOLLOWS, ANSWERS_FOLLOWS, "whom does its goal follow")                          \
@@ -111,6 +113,7 @@ enum answers_reached { ANSWERS_REACHED(ANSWER_ENUM) };
 enum answers_seen { ANSWERS_SEEN(ANSWER_ENUM) };
 enum answers_keeper { ANSWERS_KEEPER(ANSWER_ENUM) };
 enum answers_standing { ANSWERS_STANDING(ANSWER_ENUM) };
+enum answers_fit { ANSWERS_FIT(ANSWER_ENUM) };
 enum answers_member { ANSWERS_MEMBER(ANSWER_ENUM) };
 enum answers_counted { ANSWERS_COUNTED(ANSWER_ENUM) };
 enum answers_follows { ANSWERS_FOLLOWS(ANSWER_ENUM) };
@@ -140,6 +143,8 @@ enum answers_hold { ANSWERS_HOLD(ANSWER_ENUM) };
 #define HOLD_MOST       PGAF_SECONDS(60) /* longest hold-down of a readmission (30) */
 #define CRASH_WINDOW    PGAF_SECONDS(600) /* crashes from inside are counted within (36) */
 #define CRASHES_MOST    2
+#define DISPUTE_WAIT    PGAF_SECONDS(30) /* monitor and witness disagree (38) */
+#define DISK_FINE_MS    200              /* the candidate's own heartbeat (37) */
 
 struct facts {
 	uint8_t answer[FACT_COUNT];

@@ -93,6 +93,13 @@ goal_of(const struct keeper_view *view)
 	return view->orders_known ? &view->orders.goal : &view->note.goal;
 }
 
+/* A store that was rebuilt or restored is noted too, or it takes us for its memory (12). */
+static bool
+knows_store(const struct keeper_view *view)
+{
+	return !view->orders_known || view->note.incarnation == view->orders.incarnation;
+}
+
 static enum keeper_postgres
 postgres_answer(const struct keeper_view *view)
 {
@@ -197,6 +204,9 @@ set_answer(const struct keeper_view *view)
 
 	names[0] = '\0';
 	sync_set_names(set, &text);
+	if (view->drifted && set->required <= set->count &&
+	    view->note.about_version >= set->version)
+		return K_SET_DRIFTED;
 	if (strcmp(names, view->seen.sync_names) == 0 &&
 	    (view->proved_version == set->version || set->required > set->count))
 		return K_SET_IN_FORCE;
@@ -211,11 +221,11 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 
 	memset(facts, 0, sizeof(*facts));
 	answer[KF_GOAL] = (uint8_t)goal->state;
-	answer[KF_ACCEPTED] = view->note.goal.epoch == goal->epoch &&
-	                                      view->note.epoch >= goal->epoch &&
-	                                      view->note.goal.state == goal->state
-	                              ? K_ACCEPTED
-	                              : K_NOT_ACCEPTED;
+	answer[KF_ACCEPTED] =
+		view->note.goal.epoch == goal->epoch && view->note.epoch >= goal->epoch &&
+				view->note.goal.state == goal->state && knows_store(view)
+			? K_ACCEPTED
+			: K_NOT_ACCEPTED;
 	answer[KF_ROLE] = (uint8_t)view->note.role;
 	answer[KF_PG] = (uint8_t)postgres_answer(view);
 	answer[KF_CONTACT] = (uint8_t)contact_answer(view, now);

@@ -256,6 +256,14 @@ const struct keeper_rule keeper_rules[] = {
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
 	{
+		.id = 426,
+		.doc = "Somebody changed the set that was applied: write it again, told or not (8c).",
+		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_DRIFTED)},
+		.step = STEP_APPLY_SET,
+		.report = PGAF_STATE_APPLY_SETTINGS,
+	},
+	{
 		.id = 428,
 		.doc = "It is open: now switch the WAL segment and write a checkpoint on "
 		       "the new timeline.",

@@ -35,7 +35,8 @@
 	X(K_HISTORY_COPIED, "copied")
 #define KEEPER_KEPT(X) X(K_KEPT_NO, "no") X(K_KEPT_YES, "yes")
 #define KEEPER_SET(X)                                                                 \
-	X(K_SET_IN_FORCE, "in-force") X(K_SET_RELAX, "relax") X(K_SET_TIGHTEN, "tighten")
+	X(K_SET_IN_FORCE, "in-force") X(K_SET_RELAX, "relax") X(K_SET_TIGHTEN, "tighten") \
+	X(K_SET_DRIFTED, "drifted")
 #define KEEPER_NOTED(X) X(K_SET_NOT_NOTED, "no") X(K_SET_NOTED, "yes")
 #define KEEPER_CLAIM(X)                                                               \
 	X(K_CLAIM_NONE, "none") X(K_CLAIM_GRANTED, "granted") X(K_CLAIM_LOST, "lost") \
@@ -134,6 +135,7 @@ struct keeper_view {
 	pgaf_time            started_at;   /* of this process */
 	pgaf_time            member_at;    /* a member answered or progressed; 0 never */
 	bool                 member_follows; /* a peer on our timeline streams from us */
+	bool                 drifted;      /* the set in force was not ours, not proved since (8c) */
 	bool                 stayed;       /* the fencing happened in this process */
 	bool                 crashed;      /* Postgres ended by itself and was not started since */
 	bool                 crash_seen;   /* … seen by this process */

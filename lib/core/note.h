@@ -39,6 +39,7 @@ struct note {
 	uint64_t        detached_epoch; /* 6b; 0 = attached */
 	uint64_t        renounced_epoch;
 	uint64_t        system_identifier;
+	pgaf_lsn        fork_lsn;       /* where the last promotion's timeline begins */
 	struct goal     goal;           /* as last accepted */
 };
 

@@ -37,7 +37,7 @@ keeper_new(const struct keeper_options *options, const struct keeper_ops *ops, v
 	settings_init(&keeper->view.orders.settings);
 	keeper->state = note->role == NOTE_NONE ? PGAF_STATE_INIT : PGAF_STATE_UNKNOWN;
 	keeper->facts.run = ops->random(world) | 1;
-	keeper->facts.renounced_epoch = note->renounced_epoch;
+	keeper->facts.fork_lsn = note->fork_lsn;
 	keeper->facts.detached_epoch = note->detached_epoch;
 	keeper->report_due = PGAF_NEVER;
 	look(keeper);
@@ -69,6 +69,22 @@ static bool
 same_target(const struct goal *a, const struct goal *b)
 {
 	return a->upstream == b->upstream && a->timeline == b->timeline;
+}
+
+/* An answer that lay in the socket while we were not scheduled says nothing of this moment. */
+static void
+heard_store(struct keeper *keeper)
+{
+	keeper->view.link_open = true;
+	keeper->answered_since = true;
+	keeper->refreshing = false;
+	if (keeper->due != 0 && keeper->now - keeper->due > STALL_LIMIT)
+		keeper->late = true;
+	if (keeper->late)
+		keeper->ops->refresh(keeper->world);
+	else
+		keeper->view.answered_at = keeper->now;
+	keeper->late = false;
 }
 
 static void
@@ -146,9 +162,8 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 	bool known = view->orders_known;
 
 	keeper->now = now;
-	view->link_open = true;
-	keeper->refreshing = false;
 	if (orders->epoch < view->note.epoch) {
+		keeper->refreshing = false;
 		/* The store forgot (12): it learns what we accepted from our report. */
 		if (now - keeper->reminded_at >= REMIND_AFTER || keeper->reminded_at == 0)
 			log_at(&keeper->logger, PGAF_LOG_WARNING, "epoch-behind",
@@ -158,8 +173,7 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 		keeper->reminded_at = now;
 		return;
 	}
-	view->answered_at = now;
-	keeper->answered_since = true;
+	heard_store(keeper);
 	view->orders = *orders;
 	view->orders_known = true;
 	if (!known || !same_peers(&before, orders) ||
@@ -179,10 +193,18 @@ void
 keeper_on_answer(struct keeper *keeper, pgaf_time now)
 {
 	keeper->now = now;
-	keeper->view.answered_at = now;
-	keeper->view.link_open = true;
-	keeper->answered_since = true;
-	keeper->refreshing = false;
+	heard_store(keeper);
+	keeper->again = true;
+}
+
+void
+keeper_on_secrets(struct keeper *keeper, pgaf_time now)
+{
+	keeper->now = now;
+	if (keeper->view.ready == K_READY || keeper->view.ready == K_NEEDS_SLOTS)
+		keeper->view.ready =
+			keeper->view.note.role == NOTE_PRIMARY ? K_NEEDS_ROLES : K_NEEDS_CONFIG;
+	peers_changed(keeper);
 	keeper->again = true;
 }
 
@@ -220,7 +242,7 @@ see_drift(struct keeper *keeper, const struct observation *seen)
 
 	if (seen->poisoned && view->proved_version != 0) {
 		view->proved_version = 0;
-		keeper->drifted = true;
+		keeper->view.drifted = true;
 	}
 	if (seen->pg != PG_PRIMARY || view->proved_version == 0 || keeper->busy ||
 	    view->proved_version != view->orders.goal.set.version)
@@ -232,7 +254,7 @@ see_drift(struct keeper *keeper, const struct observation *seen)
 	       "synchronous_standby_names is '%s', not '%s': written again", seen->sync_names,
 	       names);
 	view->proved_version = 0;
-	keeper->drifted = true;
+	keeper->view.drifted = true;
 }
 
 /* A primary only ever gains WAL; one that has less than it reported is another copy (1e). */
@@ -360,9 +382,10 @@ keeper_on_noted(struct keeper *keeper, pgaf_time now, bool saved)
 		return;
 	keeper->saving = false;
 	if (!saved) {
+		/* Nothing else happens before it is written; a claim under way waits for it too. */
 		keeper->retry_at = now + RETRY_FIRST;
+		keeper->resave = true;
 		text_copy(keeper->trouble, sizeof(keeper->trouble), "the note cannot be written");
-		keeper->claiming = false;
 		return;
 	}
 	if (keeper->view.ready == K_NEW && keeper->pending.role == NOTE_PRIMARY)

@@ -79,6 +79,7 @@ step_needs_goal(const struct keeper_rule *rule)
 	case STEP_STOP:
 		return rule->id >= 400; /* not a stop by SIGTERM */
 	case STEP_APPLY_SET:
+		return rule->id != 426; /* exempt: what was applied already (A(b)) */
 	case STEP_START_PRIMARY:
 		return true;
 	case STEP_NONE:
@@ -132,6 +133,14 @@ note_save(struct keeper *keeper, const struct note *note)
 }
 
 static void
+note_again(struct keeper *keeper)
+{
+	keeper->resave = false;
+	keeper->saving = true;
+	keeper->ops->save(keeper->world, &keeper->pending);
+}
+
+static void
 note_start(struct keeper *keeper, const struct keeper_rule *rule)
 {
 	struct keeper_view *view = &keeper->view;
@@ -143,6 +152,8 @@ note_start(struct keeper *keeper, const struct keeper_rule *rule)
 		note.role = rule->role;
 		if (rule->role == NOTE_PRIMARY && view->seen.timeline != 0)
 			note.timeline = view->seen.timeline;
+		if (rule->role == NOTE_PRIMARY && keeper->facts.fork_lsn != 0)
+			note.fork_lsn = keeper->facts.fork_lsn;
 		if (rule->role == NOTE_FENCED)
 			view->stayed = true;
 	} else if (accepted && view->orders.goal.set.version > note.about_version) {
@@ -168,7 +179,6 @@ renounce(struct keeper *keeper, const char *why)
 		note.role = NOTE_STANDBY;
 	keeper->claiming = false;
 	keeper->view.claim = K_CLAIM_RENOUNCED;
-	keeper->facts.renounced_epoch = note.renounced_epoch;
 	note_save(keeper, &note);
 }
 
@@ -319,6 +329,11 @@ act(struct keeper *keeper)
 
 	if (keeper->busy || keeper->saving || keeper->claiming || keeper->looking)
 		return;
+	if (keeper->resave) {
+		if (keeper->now >= keeper->retry_at)
+			note_again(keeper);
+		return;
+	}
 	if (keeper->give_up[0] != '\0' && give_up(keeper))
 		return;
 	keeper_facts_of(&keeper->view, keeper->now, &facts);
@@ -379,7 +394,7 @@ done_apply_set(struct keeper *keeper, const struct step_result *result)
 	keeper->facts.in_force_version = keeper->order.goal.set.version;
 	keeper->facts.in_force_lsn = result->lsn;
 	keeper->facts.in_force_timeline = result->timeline;
-	keeper->drifted = false;
+	keeper->view.drifted = false;
 	keeper->stuck_since = 0;
 }
 

@@ -61,7 +61,8 @@ may_wait(const struct keeper *keeper)
 	if (view->seen.pg != PG_PRIMARY && view->seen.pg != PG_STANDBY)
 		return goal == PGAF_STATE_DRAINING && keeper->busy;
 	if (goal == PGAF_STATE_DRAINING)
-		return waited < view->orders.settings.handover_limit;
+		return waited < view->orders.settings.handover_limit &&
+		       waited < view->orders.settings.stop_limit - 2 * KILL_RESERVE;
 	if (view->seen.pg == PG_PRIMARY)
 		return goal == PGAF_STATE_PRIMARY && !keeper->options.no_handover &&
 		       waited < DECISION_WAIT;

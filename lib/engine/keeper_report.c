@@ -93,7 +93,8 @@ report_build(const struct keeper *keeper, struct report *report)
 	                 view->note.role == NOTE_DEMOTED;
 	report->replay_lag_ms = seen->replay_lag_ms;
 	report->disk_ms = seen->disk_ms;
-	report->drifted = keeper->drifted;
+	report->drifted = keeper->view.drifted;
+	report->renounced_epoch = view->note.renounced_epoch; /* noted, or not said (13) */
 	report->declined_version = view->note.declined_version;
 	if (view->proved_version != report->in_force_version)
 		report->in_force_version = 0;

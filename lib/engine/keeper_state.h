@@ -58,7 +58,8 @@ struct keeper {
 	pgaf_time                due; /* when this was to run next; 0 unknown */
 	bool                     answered_since; /* the store answered after the last report */
 	struct report            facts;      /* stable facts, kept between reports */
-	bool                     drifted;
+	bool                     resave;      /* the pending note could not be written */
+	bool                     late;        /* what arrives now may have waited for us */
 	uint64_t                 server_start;
 	uint64_t                 exits;
 	pgaf_lsn                 members_flush; /* sum, to see progress */

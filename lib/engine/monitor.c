@@ -21,7 +21,8 @@ struct monitor {
 	struct logger logger;
 	struct snapshot snap;
 	pgaf_time now;
-	bool known; /* the stored group was read since the store opened */
+	bool known;  /* the stored group was read since the store opened */
+	bool loaded; /* … at least once: the timers are ours */
 	bool store_open;
 	bool loading;
 	bool reload; /* read again as soon as possible */
@@ -171,7 +172,7 @@ monitor_on_group(struct monitor *monitor, pgaf_time now, const struct snapshot *
 	}
 	monitor->snap.group = snap->group;
 	monitor->snap.count = snap->count;
-	keep_timers(&old.group, &monitor->snap.group, now, monitor->known);
+	keep_timers(&old.group, &monitor->snap.group, now, monitor->loaded);
 	for (uint32_t i = 0; i < snap->count; i++) {
 		const struct node *before = snapshot_node(&old, snap->nodes[i].id);
 
@@ -180,6 +181,7 @@ monitor_on_group(struct monitor *monitor, pgaf_time now, const struct snapshot *
 	}
 	if (store_age >= 0 && !monitor->known)
 		monitor->snap.first_start = now - store_age > 0 ? now - store_age : 1;
+	monitor->loaded = true;
 	same = monitor->known && monitor->probing && same_places(&old, &monitor->snap);
 	monitor->known = true;
 	monitor->deadline = now;

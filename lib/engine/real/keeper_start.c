@@ -141,14 +141,27 @@ keeper_registered(void *ctx, int result, const struct link_registered *answer,
 		keeper_real_fail(keeper, error);
 		return;
 	}
+	if (keeper->engine && answer->node_id != keeper->identity.node_id) {
+		/* A rebuilt store gave this node another number: everything starts from that. */
+		keeper_take_registration(keeper, answer);
+		keeper_save_identity(keeper);
+		keeper_real_fail(keeper, &(struct pgaf_error){
+					    .code = PGAF_ESTALE,
+					    .text = "the monitor's store was rebuilt and gave this node "
+						    "another number; start the keeper again"});
+		return;
+	}
 	if (!keeper_take_registration(keeper, answer))
 		return;
 	log_at(&keeper->logger, PGAF_LOG_INFO, "registered", "registered as node %u of group %s/%u",
 	       answer->node_id, keeper->registration.formation, keeper->registration.group_id);
 	/* New passwords of a node that already runs; a new node hears them when it begins. */
-	if (keeper->engine)
+	if (keeper->engine) {
 		instance_set_passwords(keeper->instance, keeper->identity.replicator_password,
 		                       keeper->identity.probe_password);
+		keeper_on_secrets(keeper->engine, loop_now(keeper->loop));
+		keeper_real_turn(keeper);
+	}
 	keeper_save_identity(keeper);
 }
 
