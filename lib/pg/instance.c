@@ -75,10 +75,24 @@ instance_has_data(const struct instance *in)
 	return disk_exists(path);
 }
 
+/* One that somebody else started may listen elsewhere. False: it listens where ours does. */
+static bool
+listens_elsewhere(const struct instance *in, struct postmaster *found)
+{
+	char path[INSTANCE_PATH_MAX];
+	struct text text = TEXT(path);
+
+	text_addf(&text, "%s/.s.PGSQL.%s", in->socket_dir, in->port);
+	process_find_postmaster(in->pgdata, found);
+	return found->pid != 0 && found->socket_dir[0] == '/' && !disk_exists(path);
+}
+
 struct conn *
 instance_session(struct instance *in, const char *synchronous_commit,
                  const struct conn_callbacks *callbacks)
 {
+	struct postmaster found;
+	bool elsewhere = listens_elsewhere(in, &found);
 	static const char *const keywords[] = {
 		"user",    "dbname",  "port", "replication", "application_name",
 		"options", "sslmode", NULL};
@@ -90,13 +104,14 @@ instance_session(struct instance *in, const char *synchronous_commit,
 	                "-c idle_in_transaction_session_timeout=0");
 	if (synchronous_commit != NULL)
 		text_addf(&text, " -c synchronous_commit=%s", synchronous_commit);
-	const char *const values[] = {"postgres",    "postgres", in->port,  "database",
-	                              "pgaf_keeper", options,    "disable", NULL};
+	const char *const values[] = {"postgres", "postgres",    elsewhere ? found.port : in->port,
+	                              "database", "pgaf_keeper", options,
+	                              "disable",  NULL};
 	return conn_new(in->loop,
 	                &(struct conn_options){
 				.keywords = keywords,
 				.values = values,
-				.host = in->socket_dir,
+				.host = elsewhere ? found.socket_dir : in->socket_dir,
 				.connect_limit = PGAF_SECONDS(10),
 			},
 	                callbacks, in);

@@ -19,6 +19,7 @@
 #define LOOK_EVERY PGAF_MSEC(5)
 /* A standby that is not consistent yet goes on by itself. */
 #define STANDBY_PATIENCE PGAF_SECONDS(2)
+#define STALE_AGAIN PGAF_MSEC(100)
 #define STALE_PATIENCE PGAF_SECONDS(10)
 
 struct signal_job {
@@ -82,6 +83,7 @@ keep_standby_start(struct instance *in)
 
 static void look(struct instance *in);
 static void spawn(struct instance *in);
+static void wait_for_name(struct instance *in);
 
 static void
 started(struct instance *in)
@@ -143,6 +145,12 @@ start_failed(struct instance *in)
 		read_reason(file, reason, sizeof(reason), socket, sizeof(socket));
 	if (file != NULL)
 		fclose(file);
+	/* A zombie keeps the lock file of the socket valid; it goes when its parent looks. */
+	if (strstr(reason, "lock file") != NULL &&
+	    loop_now(in->loop) - in->task.began < STALE_PATIENCE) {
+		task_after(in, STALE_AGAIN, wait_for_name);
+		return;
+	}
 	if (strstr(reason, "insufficient parameter settings") != NULL && raise_limits(in))
 		return;
 	if (strstr(reason, "could not create any") != NULL && socket[0] != '\0')

@@ -326,6 +326,11 @@ work_session(struct instance *in)
 	static const struct conn_callbacks callbacks = {.opened = session_opened,
 	                                                .lost = session_lost};
 
+	/* A new one each time: the server may be another one by now, and listen elsewhere. */
+	if (in->work != NULL && !conn_is_open(in->work) && !in->work_opening) {
+		conn_free(in->work);
+		in->work = NULL;
+	}
 	if (in->work == NULL)
 		in->work = instance_session(in, "local", &callbacks);
 	return in->work;

@@ -108,6 +108,25 @@ deliver(struct instance *in, const struct observation *seen)
 	}
 }
 
+/*
+ * It takes sessions, and none of ours: it was set up by somebody else. The
+ * control file says what it is; its position stays unknown.
+ */
+static void
+see_stranger(const struct instance *in, struct observation *seen)
+{
+	struct postmaster found;
+	struct control control;
+
+	process_find_postmaster(in->pgdata, &found);
+	if (found.status != POSTMASTER_READY || control_read(in->pgdata, &control, NULL) < 0)
+		return;
+	if (control.state == CONTROL_IN_PRODUCTION)
+		seen->pg = PG_PRIMARY;
+	else if (control.state == CONTROL_IN_ARCHIVE_RECOVERY)
+		seen->pg = PG_STANDBY;
+}
+
 /* The server lives and does not answer: what is known of it stays, apart from what files say. */
 static void
 deliver_silence(struct instance *in, enum conn_failure failure)
@@ -121,6 +140,8 @@ deliver_silence(struct instance *in, enum conn_failure failure)
 	else if (in->postmaster != 0 && in->observer.any && failure != CONN_STARTING &&
 	         failure != CONN_REFUSED && (last->pg == PG_PRIMARY || last->pg == PG_STANDBY))
 		seen = *last;
+	else if (in->postmaster != 0 && (failure == CONN_REFUSED || failure == CONN_REJECTED))
+		see_stranger(in, &seen);
 	deliver(in, &seen);
 }
 
@@ -341,18 +362,20 @@ begin(void *ctx)
 		deliver(in, &seen);
 		return;
 	}
+	if (observer->conn != NULL && conn_is_open(observer->conn)) {
+		ask(in);
+		return;
+	}
 	/* Its file says as much as an attempt that is turned away, and fills no log. */
-	if ((observer->conn == NULL || !conn_is_open(observer->conn)) && takes_no_sessions(in)) {
+	if (takes_no_sessions(in)) {
 		observe_files(in, &seen);
 		deliver(in, &seen);
 		return;
 	}
-	if (observer->conn == NULL)
-		observer->conn = instance_session(in, NULL, &callbacks);
+	conn_free(observer->conn);
+	observer->conn = instance_session(in, NULL, &callbacks);
 	if (observer->conn == NULL)
 		deliver_silence(in, CONN_OTHER);
-	else if (conn_is_open(observer->conn))
-		ask(in);
 	else
 		conn_open(observer->conn);
 }

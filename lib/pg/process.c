@@ -72,9 +72,14 @@ process_find_postmaster(const char *pgdata, struct postmaster *found)
 	if (file == NULL)
 		return;
 	for (int number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
-		line[strcspn(line, " \t\r\n")] = '\0';
+		line[strcspn(line, "\r\n")] = '\0';
+		if (number == 5)
+			text_copy(found->socket_dir, sizeof(found->socket_dir), line);
+		line[strcspn(line, " \t")] = '\0';
 		if (number == 1 && (!text_to_u64(line, &pid) || pid == 0 || pid > INT_MAX))
 			break;
+		if (number == 4)
+			text_copy(found->port, sizeof(found->port), line);
 		if (number == 8)
 			status = parse_status(line);
 	}

@@ -26,6 +26,8 @@ struct postmaster {
 	enum postmaster_status status;
 	pid_t named;      /* by the file, whoever that is; 0 = no file */
 	bool named_lives; /* such a process of ours exists, perhaps a zombie */
+	char port[8];
+	char socket_dir[108]; /* the first one; "" = none */
 };
 
 /* `pgdata` must be free of symbolic links, as process_real_path makes it. */

@@ -104,6 +104,7 @@ START_TEST(test_adopt_takes_over_a_running_cluster)
 {
 	start_by_hand();
 	pid_t pid = pair_postmaster(node);
+	ck_assert_int_eq(pair_observe(node)->pg, PG_PRIMARY);
 
 	pair_step(node, STEP_ADOPT);
 	ck_assert_int_ne(pair_postmaster(node), pid);
