@@ -14,6 +14,8 @@
 
 /* The question on the open session is what a witness goes by: fresh connects only in doubt. */
 #define WATCH_CONNECT_INTERVAL 0
+/* An answer counts for peer_report_age, so every second question of the monitor's pace will do. */
+#define WATCH_PACE 2
 
 /* ---- Postgres -------------------------------------------------------------------- */
 
@@ -300,6 +302,7 @@ keeper_world_watch_peers(void *world, const struct peer *peers, uint32_t count, 
 {
 	struct pgaf_keeper *keeper = world;
 
+	interval *= WATCH_PACE;
 	keeper->watch_interval = interval;
 	for (size_t i = 0; i < PGAF_NODES_MAX; i++) {
 		struct keeper_watch *watch = &keeper->watches[i];
