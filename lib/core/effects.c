@@ -448,12 +448,16 @@ effect_recovered(struct change *change)
 	for (uint32_t i = 0; i < change->snap->count; i++) {
 		const struct node *node = &change->snap->nodes[i];
 
-		if (node == primary || node->goal.state == PGAF_STATE_DROPPED ||
-		    node->goal.state <= PGAF_STATE_INIT ||
-		    node->goal.state == PGAF_STATE_WAIT_STANDBY)
+		if (node == primary)
 			continue;
+		/* Everybody gets a goal of this store, or its note would never name it. */
 		admission_set(change, node->id, 0, 0);
-		goal_follow(change, node, PGAF_STATE_CATCHINGUP, 0);
+		if (node->goal.state == PGAF_STATE_DROPPED)
+			goal_add(change, node->id, PGAF_STATE_DROPPED);
+		else if (!node->report.has_data)
+			goal_add(change, node->id, PGAF_STATE_WAIT_STANDBY);
+		else
+			goal_follow(change, node, PGAF_STATE_CATCHINGUP, 0);
 	}
 	goal_writable(
 		change, primary,

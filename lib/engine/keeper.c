@@ -175,12 +175,16 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 	}
 	heard_store(keeper);
 	view->orders = *orders;
+	/* A restored store raises its epoch before it knows what was decided since: a goal that is
+	 * older than the one accepted is history, whatever epoch it comes with (12). */
+	if (orders->goal.epoch < view->note.goal.epoch)
+		view->orders.goal = view->note.goal;
 	view->orders_known = true;
 	if (!known || !same_peers(&before, orders) ||
 	    before.settings.probe_interval != orders->settings.probe_interval)
 		peers_changed(keeper);
-	if (!known || before.goal.epoch != orders->goal.epoch ||
-	    before.goal.state != orders->goal.state) {
+	if (!known || before.goal.epoch != view->orders.goal.epoch ||
+	    before.goal.state != view->orders.goal.state) {
 		goal_changed(keeper, known ? &before.goal : &view->note.goal);
 		reconsider(keeper);
 		keeper->look_due = now + LOOK_SOON;
@@ -263,9 +267,12 @@ see_regress(struct keeper *keeper, const struct observation *seen)
 {
 	struct keeper_view *view = &keeper->view;
 
-	if (seen->pg != PG_PRIMARY || view->note.role != NOTE_PRIMARY || !view->orders_known ||
-	    seen->timeline != view->orders.timeline || seen->lsn >= view->orders.high_lsn ||
-	    view->regressed)
+	if (view->seen.pg == PG_PRIMARY && seen->lsn >= view->orders.high_lsn)
+		view->regressed = false;
+	/* Not while it starts: a record that was flushed in part is overwritten at first. */
+	if (keeper->busy || seen->pg != PG_PRIMARY || view->note.role != NOTE_PRIMARY ||
+	    !view->orders_known || seen->timeline != view->orders.timeline ||
+	    seen->lsn >= view->orders.high_lsn || view->regressed)
 		return;
 	view->regressed = true;
 	log_at(&keeper->logger, PGAF_LOG_ERROR, "regressed",
