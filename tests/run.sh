@@ -37,6 +37,7 @@ nothing-left|default|  60|CMakeLists.txt              |nothing_left
 tidy        |full   |1800|.clang-tidy                 |clang_tidy
 valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
 coverage    |full   |1800|tests/unit tests/rules      |coverage
+model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --nodes 2
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |7200|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..100000
 cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc --full
@@ -230,7 +231,7 @@ run_stage()
 	if [ "$status" = 0 ]; then
 		echo "$commit $name $ok $bad $left" >>"$results"
 		say "$name ok: $ok passed, $left skipped, $((SECONDS - start)) s"
-		case $name in sim*) say "$name: $(tail -n 1 "$log")" ;; esac
+		case $name in sim* | model) say "$name: $(tail -n 1 "$log")" ;; esac
 		return
 	fi
 	grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$log" | tail -n 60 |
