@@ -236,6 +236,18 @@ keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *opt
 	return keeper_make_link(keeper, options, error);
 }
 
+/* What must be asked for is said at each start. */
+static void
+keeper_warn(const struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options)
+{
+	if (options->no_ssl)
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "no-ssl",
+		       "connections to Postgres are not encrypted (--no-ssl)");
+	if (strcmp(api_text(options->auth, ""), "trust") == 0)
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "auth-trust",
+		       "whoever can reach Postgres may do everything (--auth trust)");
+}
+
 static int
 keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
             struct pgaf_error *error)
@@ -247,6 +259,7 @@ keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *option
 	result = keeper_make_instance(keeper, options, error);
 	if (result < 0)
 		return result;
+	keeper_warn(keeper, options);
 	result = keeper_make_http(keeper, options, error);
 	return result < 0 ? result : keeper_start_look(keeper, error);
 }
