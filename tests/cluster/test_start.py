@@ -43,18 +43,17 @@ def test_daemons_in_any_order(cluster):
     cluster.wait_settled(45)
 
 
-def test_all_stopped_at_once(cluster, bound):
+def test_all_stopped_at_once(ready, bound):
     """SIGTERM to all daemons in the same moment: exit 0, in time, and all comes back."""
-    cluster.start()
-    for daemon in cluster.daemons():
+    for daemon in ready.daemons():
         daemon.send(signal.SIGTERM)
-    codes = {d.name: d.wait(bound(9) + 3) for d in cluster.daemons()}
+    codes = {d.name: d.wait(bound(9) + 3) for d in ready.daemons()}
     assert set(codes.values()) == {0}, codes
-    assert not proc.sweep(cluster.directory)
-    cluster.start_monitor()
-    for node in cluster.nodes:
+    assert not [n.name for n in ready.nodes if n.postmaster]
+    ready.start_monitor()
+    for node in ready.nodes:
         node.start()
-    cluster.wait_settled(30)
+    ready.wait_settled(30)
 
 
 def test_leaving_lets_postgres_run(ready):

@@ -59,7 +59,7 @@ class Monitor:
         return f"postgres://{role}@{self.hostname}:{self.port}/pgaf"
 
     def socket_directory(self):
-        return visible_socket(self.pgdata, self.host)
+        return self.pgdata + ".pgaf"
 
     def sql(self, text):
         """A query on the monitor's own instance, as its superuser, whatever the network does."""
@@ -199,6 +199,9 @@ class Cluster:
 
     def state(self):
         """`show state --json`, or None while the monitor does not answer."""
+        m = self.monitor
+        if not os.path.exists(f"{m.socket_directory()}/.s.PGSQL.{m.port}"):
+            return None
         done = self.ctl("show", "state", "--json", check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
