@@ -326,6 +326,8 @@ faults_plan(struct sim *sim)
 	uint32_t  count = 1 + (uint32_t)rng_below(&sim->plan, 5);
 	pgaf_time at    = 0;
 
+	if (rng_percent(&sim->plan, 8)) /* a bad day */
+		count = 10 + (uint32_t)rng_below(&sim->plan, 25);
 	sim->strikes_twice = rng_percent(&sim->plan, 40);
 	for (uint32_t i = 0; i < count; i++) {
 		/* Some right after another, some after all was well again. */

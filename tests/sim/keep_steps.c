@@ -230,6 +230,19 @@ step_detach(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	return step_ends(run, STEP_DONE, "");
 }
 
+/* Where commits must always wait, no node ever comes up without names (14). */
+static void
+follow_configure(struct sim *sim, pgaf_node_id node, struct run_step *run)
+{
+	static const struct sync_set fence = { .required = 1 };
+	struct pg                   *pg    = &sim->pg[node];
+
+	if (run->order.settings.number_sync > 0 && pg->file.required == 0)
+		pg_set_names(sim, node, &fence);
+	pg_reload(sim, node);
+	pg_follow(sim, node, run->order.goal.upstream, run->order.goal.admission);
+}
+
 static pgaf_time
 step_follow(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
@@ -237,13 +250,20 @@ step_follow(struct sim *sim, pgaf_node_id node, struct run_step *run)
 
 	if (!pg->has_data || pg->status == PG_PRIMARY)
 		return step_ends(run, STEP_FAILED, "it is no standby");
-	if (pg->upstream == run->order.goal.upstream && pg->admission == run->order.goal.admission &&
-	    run->stage == 0)
-		return step_ends(run, STEP_DONE, "");
-	if (run->stage++ == 0)
-		return pg_disk(sim, node, PGAF_MSEC(2));
-	pg_follow(sim, node, run->order.goal.upstream, run->order.goal.admission);
-	return step_ends(run, STEP_DONE, "");
+	switch (run->stage++) {
+	case 0: return pg_disk(sim, node, PGAF_MSEC(2));
+	case 1:
+		if (pg->upstream != run->order.goal.upstream ||
+		    pg->admission != run->order.goal.admission)
+			follow_configure(sim, node, run);
+		return pg->postmaster ? PGAF_MSEC(20) : step_ends(run, STEP_DONE, "");
+	default:
+		if (pg->receiver.streaming && pg->receiver.admission == run->order.goal.admission)
+			return step_ends(run, STEP_DONE, "");
+		if (sim->now - run->began > PGAF_SECONDS(6))
+			return step_ends(run, STEP_FAILED, "it does not stream from there");
+		return PGAF_MSEC(20);
+	}
 }
 
 /* ---- against another node -------------------------------------------------------------------- */
