@@ -264,8 +264,8 @@ conn_timer_fired(void *ctx)
 static enum conn_failure
 conn_why(struct conn *conn, struct pgaf_error *error)
 {
-	enum conn_failure failure = failure_of_connection(conn->pg, conn->phase == PHASE_OPEN,
-	                                                  conn->ended_by, error);
+	enum conn_failure failure =
+		failure_of_connection(conn->pg, conn->phase == PHASE_OPEN, conn->ended_by, error);
 
 	if (failure == CONN_REFUSED || failure == CONN_UNREACHABLE || failure == CONN_TIMEOUT)
 		loop_resolve_forget(conn->loop, conn->host);

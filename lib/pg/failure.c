@@ -45,8 +45,7 @@ failure_find_code(const char *message, char code[6])
 		at += 3;
 		if (!failure_is_code(at))
 			continue;
-		if (code[0] == '\0' ||
-		    (strncmp(code, "28", 2) == 0 && strncmp(at, "28", 2) != 0)) {
+		if (code[0] == '\0' || (strncmp(code, "28", 2) == 0 && strncmp(at, "28", 2) != 0)) {
 			memcpy(code, at, 5);
 			code[5] = '\0';
 		}
@@ -172,7 +171,8 @@ failure_of_result(const PGresult *result, struct pgaf_error *error)
 		error_set(error, PGAF_ESQL, "%s%s%s%s", primary, detail ? " (" : "",
 		          detail ? detail : "", detail ? ")" : "");
 	else
-		failure_sentence(result ? PQresultErrorMessage(result) : "no result", error, PGAF_ESQL);
+		failure_sentence(result ? PQresultErrorMessage(result) : "no result", error,
+		                 PGAF_ESQL);
 	if (state)
 		text_copy(error->sqlstate, sizeof(error->sqlstate), state);
 	for (char *at = error->text; (at = strchr(at, '\n'));)

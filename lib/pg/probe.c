@@ -126,8 +126,8 @@ probe_login(struct probe *probe)
 	probe->login = true;
 	probe->was_open = false;
 	if (probe->own_host[0] != '\0' && probe->own_address[0] == '\0' && !probe->own_resolve)
-		probe->own_resolve = loop_resolve_start(probe->loop, probe->own_host,
-		                                        probe_own_resolved, probe);
+		probe->own_resolve =
+			loop_resolve_start(probe->loop, probe->own_host, probe_own_resolved, probe);
 	conn_open(probe->conn);
 }
 
@@ -138,8 +138,8 @@ probe_is_our_follower(const struct probe *probe, const char *host, const char *p
 
 	if (probe->own_host[0] == '\0' || host[0] == '\0' || !text_to_u64(port, &number))
 		return false;
-	return number == probe->own_port && (strcmp(host, probe->own_host) == 0 ||
-	                                     strcmp(host, probe->own_address) == 0);
+	return number == probe->own_port &&
+	       (strcmp(host, probe->own_host) == 0 || strcmp(host, probe->own_address) == 0);
 }
 
 static void
@@ -434,8 +434,8 @@ probe_knock(void *ctx)
 		return;
 	probe->knocked_at = loop_now(probe->loop);
 	loop_timer_set(probe->knock_timer, PGAF_NEVER);
-	probe->knock = knock_start(probe->loop, probe->host, probe->port,
-	                           probe_knock_limit(probe), probe_knock_answered, probe);
+	probe->knock = knock_start(probe->loop, probe->host, probe->port, probe_knock_limit(probe),
+	                           probe_knock_answered, probe);
 	if (!probe->knock)
 		loop_timer_set(probe->knock_timer, probe->knocked_at + probe->probe_interval);
 }
@@ -446,9 +446,10 @@ static struct conn *
 probe_make_conn(struct probe *probe, const struct probe_target *target)
 {
 	char port[16];
-	const char *const keywords[] = {"port",    "user",        "password",         "dbname",
-	                                "sslmode", "replication", "application_name",
-	                                "target_session_attrs", NULL};
+	const char *const keywords[] = {
+		"port",    "user",        "password",         "dbname",
+		"sslmode", "replication", "application_name", "target_session_attrs",
+		NULL};
 	const char *const values[] = {port,            target->user, target->password,
 	                              target->dbname,  target->sslmode, "database",
 	                              "pgaf_probe",    "any",        NULL};

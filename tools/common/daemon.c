@@ -136,7 +136,8 @@ daemon_become(const struct daemon_settings *settings, const char *const *directo
 	result = privileges_find(settings->user, &account, error);
 	if (result == 0 && account.user == 0)
 		result = error_set(error, PGAF_ECONFIG,
-		                   "user %s is root, as whom PostgreSQL refuses to run", account.name);
+		                   "user %s is root, as whom PostgreSQL refuses to run",
+		                   account.name);
 	for (size_t i = 0; result == 0 && i < count; i++)
 		result = daemon_make_directory(directories[i], &account, error);
 	if (result == 0)

@@ -290,14 +290,13 @@ main(int argc, char **argv)
 		return code;
 	umask(0077);
 	options = make_options(&s, &lists);
-	if (daemon_check_ssl(&(struct daemon_ssl){
-				     .self_signed = s.ssl_self_signed,
-				     .none        = s.no_ssl,
-				     .ca_file     = s.ssl_ca_file,
-				     .cert        = s.server_cert,
-				     .key         = s.server_key},
-			     &error) < 0 || pgaf_keeper_check(&options, &error) < 0 ||
-	    read_secrets(&s, &lists, &error) < 0)
+	if (daemon_check_ssl(&(struct daemon_ssl){.self_signed = s.ssl_self_signed,
+	                                          .none = s.no_ssl,
+	                                          .ca_file = s.ssl_ca_file,
+	                                          .cert = s.server_cert,
+	                                          .key = s.server_key},
+	                     &error) < 0 ||
+	    pgaf_keeper_check(&options, &error) < 0 || read_secrets(&s, &lists, &error) < 0)
 		return daemon_complain(NAME, &error);
 	if (s.common.check)
 		return DAEMON_DONE;

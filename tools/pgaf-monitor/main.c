@@ -202,13 +202,13 @@ main(int argc, char **argv)
 		return code;
 	umask(0077);
 	options = make_options(&s, join_secret, networks);
-	if (daemon_check_ssl(&(struct daemon_ssl){
-				     .self_signed = s.ssl_self_signed,
-				     .none        = s.no_ssl,
-				     .ca_file     = s.ssl_ca_file,
-				     .cert        = s.server_cert,
-				     .key         = s.server_key},
-			     &error) < 0 || pgaf_monitor_check(&options, &error) < 0 ||
+	if (daemon_check_ssl(&(struct daemon_ssl){.self_signed = s.ssl_self_signed,
+	                                          .none = s.no_ssl,
+	                                          .ca_file = s.ssl_ca_file,
+	                                          .cert = s.server_cert,
+	                                          .key = s.server_key},
+	                     &error) < 0 ||
+	    pgaf_monitor_check(&options, &error) < 0 ||
 	    daemon_read_secret(s.join_secret_file, join_secret, sizeof(join_secret), &error) < 0)
 		return daemon_complain(NAME, &error);
 	if (s.common.check)

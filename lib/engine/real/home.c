@@ -65,14 +65,13 @@ home_make(const char *path, struct pgaf_error *error)
 }
 
 static int
-home_take_path(char to[HOME_PATH_MAX], const char *path, const char *what,
-               struct pgaf_error *error)
+home_take_path(char to[HOME_PATH_MAX], const char *path, const char *what, struct pgaf_error *error)
 {
 	size_t length = strlen(path);
 
 	if (path[0] != '/')
-		return error_set(error, PGAF_ECONFIG, "%s must be an absolute path, not \"%s\"", what,
-		                 path);
+		return error_set(error, PGAF_ECONFIG, "%s must be an absolute path, not \"%s\"",
+		                 what, path);
 	while (length > 1 && path[length - 1] == '/')
 		length--;
 	if (length >= HOME_PATH_MAX)

@@ -56,7 +56,8 @@ identity_parse(const char *path, const char *lines, struct identity *identity,
 	    !identity_find_number(lines, "incarnation", UINT64_MAX, &identity->incarnation))
 		return error_set(error, PGAF_EREFUSED,
 		                 "%s is damaged; put it back, or remove the state directory and "
-		                 "drop the node to join anew", path);
+		                 "drop the node to join anew",
+		                 path);
 	identity->node_id = (pgaf_node_id)node_id;
 	identity->group_id = (uint32_t)group_id;
 	identity_find(lines, "formation", identity->formation, sizeof(identity->formation));
@@ -139,8 +140,8 @@ identity_save(const struct home *home, const struct identity *identity, struct p
 		return result;
 	text = TEXT(room);
 	text_addf(&text, "node_id=%u\nincarnation=%llu\nformation=%s\ngroup=%u\n",
-	          identity->node_id, (unsigned long long)identity->incarnation,
-	          identity->formation, identity->group_id);
+	          identity->node_id, (unsigned long long)identity->incarnation, identity->formation,
+	          identity->group_id);
 	return identity_write(home, "identity", room, error);
 }
 

@@ -102,9 +102,10 @@ keeper_save_identity(struct pgaf_keeper *keeper)
 	if (job && loop_job(keeper->loop, keeper_identity_work, keeper_identity_finished, job) == 0)
 		return;
 	free(job);
-	keeper_real_fail(keeper, &(struct pgaf_error){
-				    .code = PGAF_ENOMEM,
-				    .text = "cannot save the identity: out of memory or threads"});
+	keeper_real_fail(
+		keeper,
+		&(struct pgaf_error){.code = PGAF_ENOMEM,
+	                             .text = "cannot save the identity: out of memory or threads"});
 }
 
 /* ---- what the link says ------------------------------------------------------------------- */
@@ -146,9 +147,10 @@ keeper_registered(void *ctx, int result, const struct link_registered *answer,
 		keeper_take_registration(keeper, answer);
 		keeper_save_identity(keeper);
 		keeper_real_fail(keeper, &(struct pgaf_error){
-					    .code = PGAF_ESTALE,
-					    .text = "the monitor's store was rebuilt and gave this node "
-						    "another number; start the keeper again"});
+						 .code = PGAF_ESTALE,
+						 .text = "the monitor's store was rebuilt and gave "
+							 "this node "
+							 "another number; start the keeper again"});
 		return;
 	}
 	if (!keeper_take_registration(keeper, answer))
@@ -262,10 +264,11 @@ keeper_link_dropped(void *ctx)
 	struct keeper_orders orders = keeper->orders;
 
 	if (!keeper->engine) {
-		keeper_real_fail(keeper, &(struct pgaf_error){
-					    .code = PGAF_EREFUSED,
-					    .text = "this node was dropped; start with --rejoin to "
-						    "join anew"});
+		keeper_real_fail(keeper,
+		                 &(struct pgaf_error){
+					 .code = PGAF_EREFUSED,
+					 .text = "this node was dropped; start with --rejoin to "
+						 "join anew"});
 		return;
 	}
 	if (orders.incarnation == 0)
@@ -290,7 +293,7 @@ const struct link_callbacks keeper_start_callbacks = {
 	.dropped    = keeper_link_dropped,
 };
 
-/* ---- the first look --------------------------------------------------------------------------- */
+/* ---- the first look ------------------------------------------------------------------------ */
 
 static int
 keeper_take_identity(struct pgaf_keeper *keeper, bool *known, struct pgaf_error *error)
@@ -303,7 +306,9 @@ keeper_take_identity(struct pgaf_keeper *keeper, bool *known, struct pgaf_error 
 		return result;
 	if (*known && (identity->group_id != reg->group_id ||
 	               strcmp(identity->formation, reg->formation) != 0))
-		return error_set(error, PGAF_EREFUSED, "%s belongs to a node of group %s/%u, not of %s/%u",
+		return error_set(error, PGAF_EREFUSED,
+		                 "%s belongs to a node of group %s/%u, not "
+		                 "of %s/%u",
 		                 keeper->home.state_dir, identity->formation, identity->group_id,
 		                 reg->formation, reg->group_id);
 	result = identity_load_note(&keeper->home, &keeper->note, error);
@@ -313,7 +318,8 @@ keeper_take_identity(struct pgaf_keeper *keeper, bool *known, struct pgaf_error 
 		return 0;
 	if (!reg->rejoin)
 		return error_set(error, PGAF_EREFUSED,
-		                 "node %u was dropped from group %s/%u; start with --rejoin to join anew",
+		                 "node %u was dropped from group %s/%u; start with --rejoin to "
+		                 "join anew",
 		                 identity->node_id, reg->formation, reg->group_id);
 	*identity = (struct identity){0};
 	keeper->note = (struct note){0};

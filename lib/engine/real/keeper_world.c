@@ -187,8 +187,8 @@ keeper_save_next(struct pgaf_keeper *keeper)
 	free(job);
 	saving->busy = false;
 	keeper_real_fail(keeper, &(struct pgaf_error){
-				    .code = PGAF_ENOMEM,
-				    .text = "cannot save the note: out of memory or threads"});
+					 .code = PGAF_ENOMEM,
+					 .text = "cannot save the note: out of memory or threads"});
 }
 
 static void
@@ -203,7 +203,7 @@ keeper_world_save(void *world, const struct note *note)
 	saving->asked++;
 	if (text.cut)
 		keeper_real_fail(keeper, &(struct pgaf_error){.code = PGAF_E2BIG,
-		                                         .text = "the note is too long"});
+		                                              .text = "the note is too long"});
 	else if (!saving->busy)
 		keeper_save_next(keeper);
 }
@@ -220,8 +220,7 @@ keeper_peer_changed(void *ctx, pgaf_node_id node, const struct sighting *sightin
 	struct peer_view view = {
 		.node        = node,
 		.reached     = sighting->answered_at != 0 && sighting->closed_at == 0,
-		.age_ms      = age < PGAF_MSEC(UINT32_MAX) ? (uint32_t)(age / PGAF_MSEC(1))
-	                                                   : UINT32_MAX,
+		.age_ms = age < PGAF_MSEC(UINT32_MAX) ? (uint32_t)(age / PGAF_MSEC(1)) : UINT32_MAX,
 		.in_recovery = sighting->in_recovery,
 		.timeline    = sighting->timeline,
 	};
@@ -355,7 +354,7 @@ keeper_world_page(void *ctx, const struct http_request *request, struct http_ans
 	keeper_page(&keeper->page, request, answer);
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------ */
 
 static void
 keeper_world_ended(void *world, int code)

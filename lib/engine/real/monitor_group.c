@@ -196,7 +196,7 @@ group_poll(void *ctx)
 	loop_timer_set(group->poll, loop_now(group->monitor->loop) + pause);
 }
 
-/* ---- the engine's operations ------------------------------------------------------------------ */
+/* ---- the engine's operations --------------------------------------------------------------- */
 
 static void
 group_op_load(void *world)
@@ -375,7 +375,7 @@ static const struct monitor_ops group_ops = {
 	.log          = group_op_log,
 };
 
-/* ---- coming and going ------------------------------------------------------------------------------ */
+/* ---- coming and going ---------------------------------------------------------------------- */
 
 static void
 group_end(struct monitor_group *group)
@@ -423,15 +423,15 @@ monitor_group_get(struct pgaf_monitor *monitor, const struct store_group_key *ke
 {
 	struct monitor_group *group = monitor->groups;
 
-	while (group && (group->key.id != key->id ||
-	                 strcmp(group->key.formation, key->formation) != 0))
+	while (group &&
+	       (group->key.id != key->id || strcmp(group->key.formation, key->formation) != 0))
 		group = group->next;
 	if (!group)
 		group = group_make(monitor, key);
 	if (!group || group->engine)
 		return group;
-	group->engine = monitor_new(key->formation, key->id, &group_ops, group,
-	                            loop_now(monitor->loop));
+	group->engine =
+		monitor_new(key->formation, key->id, &group_ops, group, loop_now(monitor->loop));
 	return group->engine ? group : NULL;
 }
 

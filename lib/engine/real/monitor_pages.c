@@ -50,7 +50,8 @@ static const struct {
 	[FIGURE_EVIDENCE_OK] = {"pgaf_node_ok", "1 if the node answers and accepts connections."},
 	[FIGURE_SESSION]     = {"pgaf_keeper_session", "1 if the node's keeper has a session here."},
 	[FIGURE_TIMELINE]    = {"pgaf_node_timeline", "Timeline of the node's Postgres."},
-	[FIGURE_LSN]         = {"pgaf_node_wal_position_bytes", "End of WAL of the node's Postgres."},
+	[FIGURE_LSN]         = {"pgaf_node_wal_position_bytes", "End of WAL of the node's "
+                                                        "Postgres."},
 	[FIGURE_ROUND_TRIP]  = {"pgaf_probe_round_trip_microseconds", "Last answer of the probe."},
 };
 
@@ -62,7 +63,8 @@ page_nodes(struct pgaf_monitor *monitor, struct text *to)
 	for (size_t f = 0; f < sizeof(page_figures) / sizeof(page_figures[0]); f++) {
 		page_of_kind(to, page_figures[f].name, "gauge", page_figures[f].help);
 		for (struct monitor_group *g = monitor->groups; g; g = g->next) {
-			const struct snapshot *snap = g->engine ? monitor_snapshot(g->engine) : NULL;
+			const struct snapshot *snap =
+				g->engine ? monitor_snapshot(g->engine) : NULL;
 
 			for (uint32_t i = 0; snap && i < snap->count; i++)
 				page_value(to, page_figures[f].name, snap, &snap->nodes[i],
@@ -83,7 +85,9 @@ page_groups(struct pgaf_monitor *monitor, struct text *to)
 	page_of_kind(to, "pgaf_group_failovers_total", "counter", "Failovers of the group.");
 	for (struct monitor_group *g = monitor->groups; g; g = g->next)
 		if (g->engine)
-			text_addf(to, "pgaf_group_failovers_total{formation=\"%s\",group=\"%u\"} %u\n",
+			text_addf(to,
+			          "pgaf_group_failovers_total{formation=\"%s\",group=\"%u\"} "
+			          "%u\n",
 			          g->key.formation, g->key.id,
 			          monitor_snapshot(g->engine)->group.failovers);
 }

@@ -85,7 +85,8 @@ void monitor_real_feel_stall(struct pgaf_monitor *monitor);
 
 /* ---- monitor_group.c: the world of one group -------------------------------------- */
 /* The group with this key, made when it is new; NULL when out of memory. */
-struct monitor_group *monitor_group_get(struct pgaf_monitor *monitor, const struct store_group_key *key);
+struct monitor_group *monitor_group_get(struct pgaf_monitor *monitor,
+                                        const struct store_group_key *key);
 void monitor_group_free_all(struct pgaf_monitor *monitor);
 void monitor_group_turn(struct monitor_group *group);
 void monitor_group_store(struct monitor_group *group, bool open);
@@ -95,6 +96,6 @@ void monitor_group_ask_reports(struct monitor_group *group);
 
 /* ---- monitor_pages.c: the HTTP face -------------------------------------------------- */
 void monitor_pages_answer(void *ctx, const struct http_request *request,
-                         struct http_answer *answer);
+                          struct http_answer *answer);
 
 #endif

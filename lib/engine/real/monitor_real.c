@@ -149,8 +149,8 @@ monitor_open_store(struct pgaf_monitor *monitor)
 			.uri               = server ? server_uri(server) : monitor->uri,
 			.run_file          = monitor->run_file[0] ? monitor->run_file : NULL,
 			.join_secret       = server                  ? server_join_secret(server)
-			                     : monitor->join_secret[0] ? monitor->join_secret
-			                                             : NULL,
+	                               : monitor->join_secret[0] ? monitor->join_secret
+	                                                         : NULL,
 			.operator_password = server ? server_operator_password(server) : NULL,
 			.reader_password   = server ? server_reader_password(server) : NULL,
 			.log               = monitor->logger.fn,
@@ -200,7 +200,8 @@ monitor_server_stopped(void *ctx)
 {
 	struct pgaf_monitor *monitor = ctx;
 
-	log_at(&monitor->logger, PGAF_LOG_INFO, "stopped", "the PostgreSQL of the store is stopped");
+	log_at(&monitor->logger, PGAF_LOG_INFO, "stopped",
+	       "the PostgreSQL of the store is stopped");
 	monitor_real_end(monitor, 0);
 }
 
@@ -270,8 +271,8 @@ monitor_make_store(struct pgaf_monitor *monitor, const struct pgaf_monitor_optio
 	result = api_host_name(hostname, sizeof(hostname), error);
 	if (result < 0)
 		return result;
-	result = monitor_make_server(monitor, options, api_text(options->hostname, hostname),
-	                             error);
+	result =
+		monitor_make_server(monitor, options, api_text(options->hostname, hostname), error);
 	if (result == 0)
 		server_start(monitor->server);
 	return result;
@@ -331,8 +332,7 @@ monitor_judge(const struct pgaf_monitor_options *options, struct pgaf_error *err
 	if (!options->pgdata && !options->store_uri)
 		return error_set(error, PGAF_ECONFIG, "pgdata is not given");
 	if (options->pgdata && options->store_uri)
-		return error_set(error, PGAF_ECONFIG,
-		                 "pgdata and store-uri exclude each other");
+		return error_set(error, PGAF_ECONFIG, "pgdata and store-uri exclude each other");
 	if (!options->pgdata && !options->state_dir)
 		return 0;
 	return home_set_paths(&home, options->pgdata, options->state_dir, error);
@@ -405,7 +405,7 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 	free(monitor);
 }
 
-/* ---- the embedder's loop ------------------------------------------------------------------------ */
+/* ---- the embedder's loop ------------------------------------------------------------------- */
 
 int
 pgaf_monitor_fd(const struct pgaf_monitor *monitor)

@@ -103,7 +103,7 @@ watch_read(struct pgaf_watch *watch)
 		watch->reading = false;
 }
 
-/* ---- the session --------------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------------- */
 
 static void
 watch_listens(void *ctx, const PGresult *result, const struct pgaf_error *error)
@@ -197,7 +197,7 @@ watch_due(void *ctx)
 		watch_read(watch);
 }
 
-/* ---- the handle -------------------------------------------------------------------------------------- */
+/* ---- the handle ---------------------------------------------------------------------------- */
 
 static int
 watch_connect(struct pgaf_watch *watch, const struct pgaf_watch_options *options,

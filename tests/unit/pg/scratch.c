@@ -143,10 +143,10 @@ void
 scratch_remove(void)
 {
 	scratch_stop();
-	ck_assert_int_eq(scratch_program(NULL, 0,
-	                                 (const char *const[]){"/bin/rm", "-rf", scratch_directory,
-	                                                       NULL}),
-	                 0);
+	ck_assert_int_eq(
+		scratch_program(NULL, 0,
+	                        (const char *const[]){"/bin/rm", "-rf", scratch_directory, NULL}),
+		0);
 }
 
 void
@@ -206,13 +206,12 @@ scratch_psql(char *output, size_t room, const char *sql)
 	char port[16];
 
 	snprintf(port, sizeof(port), "%u", scratch_port);
-	ck_assert_int_eq(
-		scratch_program(output, room,
-	                        (const char *const[]){BIN "psql", "-h", scratch_directory, "-p",
-	                                              port, "-U", "postgres", "-XAtqv",
-	                                              "ON_ERROR_STOP=1", "-c", sql, "postgres",
-	                                              NULL}),
-		0);
+	ck_assert_int_eq(scratch_program(output, room,
+	                                 (const char *const[]){BIN "psql", "-h", scratch_directory,
+	                                                       "-p", port, "-U", "postgres",
+	                                                       "-XAtqv", "ON_ERROR_STOP=1", "-c",
+	                                                       sql, "postgres", NULL}),
+	                 0);
 }
 
 void

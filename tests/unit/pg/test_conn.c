@@ -90,8 +90,8 @@ static void
 session_open(struct session *session, struct wanted wanted)
 {
 	char port[16];
-	const char *keywords[] = {"port",    "user",    "password",
-	                          "dbname",  "sslmode", "replication", NULL};
+	const char *keywords[] = {"port",    "user",        "password", "dbname",
+	                          "sslmode", "replication", NULL};
 	const char *values[] = {port,
 	                        wanted.user ? wanted.user : "pgaf_probe",
 	                        wanted.password ? wanted.password : "open sesame",
@@ -185,7 +185,8 @@ END_TEST
 
 START_TEST(test_sql_literal_arrives_as_it_was)
 {
-	static const char *const values[] = {"", "'", "\\", "\\'", "a\\nb", "'; SELECT 1 --", "é\t"};
+	static const char *const values[] = {"",   "'", "\\", "\\'", "a\\nb", "'; SELECT 1 --",
+	                                     "é\t"};
 	struct session session = {0};
 	char room[128];
 
@@ -211,7 +212,8 @@ START_TEST(test_conn_answers_statements_in_order)
 	session_connect(&session, (struct wanted){.replication = "database"});
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(conn_query(session.conn, i == 2 ? "SELECT 2" : "SELECT 7", 0,
-		                            on_done, &session), 0);
+		                            on_done, &session),
+		                 0);
 	while (session.answers < 3)
 		scratch_run(loop, PGAF_MSEC(2));
 	ck_assert_str_eq(session.value, "2");
@@ -278,8 +280,9 @@ START_TEST(test_conn_closes_when_a_statement_takes_too_long)
 	pgaf_time took = 0;
 
 	session_connect(&session, (struct wanted){0});
-	ck_assert_int_eq(conn_query(session.conn, "SELECT pg_sleep(30)", PGAF_MSEC(100), on_done,
-	                            &session), 0);
+	ck_assert_int_eq(
+		conn_query(session.conn, "SELECT pg_sleep(30)", PGAF_MSEC(100), on_done, &session),
+		0);
 	took = scratch_wait(loop, &session.lost, LIMIT);
 
 	ck_assert_int_eq(session.failure, CONN_TIMEOUT);
