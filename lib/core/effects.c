@@ -504,18 +504,10 @@ effect_dispatch(struct change *change)
 	const struct node *self = change->roles->self;
 
 	switch (change->rule->effect) {
-	case EFFECT_NONE:
-		effect_none(change);
-		break;
-	case EFFECT_BOOTSTRAP:
-		effect_bootstrap(change);
-		break;
-	case EFFECT_PROMOTE:
-		effect_promote(change);
-		break;
-	case EFFECT_PROMOTE_CLEAN:
-		effect_promote_clean(change);
-		break;
+	case EFFECT_NONE: effect_none(change); break;
+	case EFFECT_BOOTSTRAP: effect_bootstrap(change); break;
+	case EFFECT_PROMOTE: effect_promote(change); break;
+	case EFFECT_PROMOTE_CLEAN: effect_promote_clean(change); break;
 	case EFFECT_PROMOTE_LOSSY:
 		promote(change, change->roles->candidate, 0);
 		request_close(change->group); /* said once, done once */
@@ -524,79 +516,35 @@ effect_dispatch(struct change *change)
 		promote(change, change->roles->former, 0);
 		request_close(change->group);
 		break;
-	case EFFECT_PROMOTE_AGAIN:
-		effect_promote_again(change);
-		break;
-	case EFFECT_FINISH:
-		effect_finish(change);
-		break;
-	case EFFECT_RESTORE:
-		effect_restore(change);
-		break;
-	case EFFECT_HAND_OVER:
-		effect_hand_over(change);
-		break;
-	case EFFECT_TAKE_BACK:
-		effect_take_back(change);
-		break;
-	case EFFECT_RESTART:
-		goal_writable(change, self, group_newest(change->group));
-		break;
+	case EFFECT_PROMOTE_AGAIN: effect_promote_again(change); break;
+	case EFFECT_FINISH: effect_finish(change); break;
+	case EFFECT_RESTORE: effect_restore(change); break;
+	case EFFECT_HAND_OVER: effect_hand_over(change); break;
+	case EFFECT_TAKE_BACK: effect_take_back(change); break;
+	case EFFECT_RESTART: goal_writable(change, self, group_newest(change->group)); break;
 	case EFFECT_FORGET:
 		change->group->high_lsn = 0;
 		request_close(change->group);
 		goal_writable(change, self, group_newest(change->group));
 		break;
-	case EFFECT_WIDEN:
-		set_change(change, NULL);
-		break;
+	case EFFECT_WIDEN: set_change(change, NULL); break;
 	case EFFECT_RELAX:
-	case EFFECT_RELAX_LINK:
-		effect_relax(change);
-		break;
-	case EFFECT_SHRINK:
-		set_change(change, self);
-		break;
-	case EFFECT_RESIZE:
-		set_change(change, NULL);
-		break;
-	case EFFECT_STRIKE:
-		set_keep_only(change->group, *group_newest(change->group));
-		break;
-	case EFFECT_STRIKE_DECLINED:
-		effect_strike_declined(change);
-		break;
-	case EFFECT_DOUBT:
-		effect_doubt(change);
-		break;
-	case EFFECT_ADMIT:
-		effect_admit(change);
-		break;
+	case EFFECT_RELAX_LINK: effect_relax(change); break;
+	case EFFECT_SHRINK: set_change(change, self); break;
+	case EFFECT_RESIZE: set_change(change, NULL); break;
+	case EFFECT_STRIKE: set_keep_only(change->group, *group_newest(change->group)); break;
+	case EFFECT_STRIKE_DECLINED: effect_strike_declined(change); break;
+	case EFFECT_DOUBT: effect_doubt(change); break;
+	case EFFECT_ADMIT: effect_admit(change); break;
 	case EFFECT_EXPEL:
-	case EFFECT_FOLLOW:
-		effect_follow(change, change->rule->then[TO_SELF]);
-		break;
-	case EFFECT_ANNOUNCE:
-		goal_add(change, self->id, PGAF_STATE_WAIT_STANDBY);
-		break;
-	case EFFECT_DROP:
-		effect_drop(change);
-		break;
-	case EFFECT_DROP_LAST:
-		effect_drop_last(change);
-		break;
-	case EFFECT_REMOVE:
-		change->decision->removed = self->id;
-		break;
-	case EFFECT_REFUSE:
-		request_close(change->group);
-		break;
-	case EFFECT_RECOVER:
-		effect_recover(change);
-		break;
-	case EFFECT_RECOVERED:
-		effect_recovered(change);
-		break;
+	case EFFECT_FOLLOW: effect_follow(change, change->rule->then[TO_SELF]); break;
+	case EFFECT_ANNOUNCE: goal_add(change, self->id, PGAF_STATE_WAIT_STANDBY); break;
+	case EFFECT_DROP: effect_drop(change); break;
+	case EFFECT_DROP_LAST: effect_drop_last(change); break;
+	case EFFECT_REMOVE: change->decision->removed = self->id; break;
+	case EFFECT_REFUSE: request_close(change->group); break;
+	case EFFECT_RECOVER: effect_recover(change); break;
+	case EFFECT_RECOVERED: effect_recovered(change); break;
 	}
 }
 

@@ -164,7 +164,8 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 408,
-		.doc = "It holds less than it once reported, as a restored copy does: it never runs read-write.",
+		.doc = "It holds less than it once reported, as a restored copy does: it never "
+		       "runs read-write.",
 		.when = {[KF_GOAL] = WRITABLE,
                          [KF_ROLE] = NOTED(PRIMARY),
                          [KF_WAL] = IS(K_WAL_REGRESSED),
@@ -173,7 +174,8 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 409,
-		.doc = "It holds less than it once reported: it waits until another node is the primary.",
+		.doc = "It holds less than it once reported: it waits until another node is the "
+		       "primary.",
 		.when = {[KF_GOAL] = WRITABLE,
                          [KF_ROLE] = NOTED(PRIMARY),
                          [KF_WAL] = IS(K_WAL_REGRESSED)},
@@ -249,7 +251,8 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 424,
-		.doc = "A standby claimed more than was written here: only a restart clears that (1c).",
+		.doc = "A standby claimed more than was written here: only a restart clears that "
+		       "(1c).",
 		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
                          [KF_PG] = IS(K_PG_PRIMARY), [KF_RELEASED] = IS(K_RELEASED_POISONED)},
 		.step = STEP_STOP,
@@ -257,7 +260,8 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 426,
-		.doc = "Somebody changed the set that was applied: write it again, told or not (8c).",
+		.doc = "Somebody changed the set that was applied: write it again, told or not "
+		       "(8c).",
 		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
                          [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_DRIFTED)},
 		.step = STEP_APPLY_SET,
@@ -436,7 +440,8 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 614,
-		.doc = "Its history is the upstream's, or copied from it: configure that before it starts.",
+		.doc = "Its history is the upstream's, or copied from it: configure that before "
+		       "it starts.",
 		.when = {TOLD, FRESH, [KF_GOAL] = FOLLOWING, [KF_ROLE] = NOTED(STANDBY),
                          [KF_PG] = IS(K_PG_STOPPED), [KF_UPSTREAM] = IS(K_UPSTREAM_WRONG),
                          [KF_HISTORY] = IS(K_HISTORY_COPIED) | IS(K_HISTORY_PROVED)},

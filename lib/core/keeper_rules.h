@@ -135,7 +135,8 @@ struct keeper_view {
 	pgaf_time            started_at;   /* of this process */
 	pgaf_time            member_at;    /* a member answered or progressed; 0 never */
 	bool                 member_follows; /* a peer on our timeline streams from us */
-	bool                 drifted;      /* the set in force was not ours, not proved since (8c) */
+	/* the set in force was not ours, not proved since (8c) */
+	bool                 drifted;
 	bool                 stayed;       /* the fencing happened in this process */
 	bool                 crashed;      /* Postgres ended by itself and was not started since */
 	bool                 crash_seen;   /* … seen by this process */

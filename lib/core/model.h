@@ -194,12 +194,19 @@ struct report {
 	uint32_t        replay_lag_ms;
 	uint32_t        waiters_ms;     /* primary: SyncRep waiters without progress since */
 	uint32_t        disk_ms;        /* last heartbeat write+fsync; UINT32_MAX: overdue */
-	/* S */ uint64_t detached_epoch; pgaf_lsn detached_lsn;
+	/* S */ uint64_t detached_epoch;
+	pgaf_lsn detached_lsn;
 	/* S */ uint32_t declined_version;
-	/* S */ uint32_t in_force_version; pgaf_lsn in_force_lsn; uint32_t in_force_timeline;
+	/* S */ uint32_t in_force_version;
+	pgaf_lsn in_force_lsn;
+	uint32_t in_force_timeline;
 	/* S */ uint64_t renounced_epoch;
-	/* S */ uint64_t promoted_epoch; uint32_t promoted_timeline; pgaf_lsn fork_lsn;
-	/* S */ uint64_t stopped_epoch; pgaf_lsn stopped_lsn; bool stopped_clean;
+	/* S */ uint64_t promoted_epoch;
+	uint32_t promoted_timeline;
+	pgaf_lsn fork_lsn;
+	/* S */ uint64_t stopped_epoch;
+	pgaf_lsn stopped_lsn;
+	bool stopped_clean;
 	uint32_t           member_count;
 	struct member_view members[PGAF_NODES_MAX];
 	uint32_t           peer_count;

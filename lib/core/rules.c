@@ -123,7 +123,8 @@ const struct rule rules[] = {
 	},
 	{
 		.id = 330,
-		.doc = "The operator accepted in words that what the chosen node acknowledged is lost.",
+		.doc = "The operator accepted in words that what the chosen node acknowledged is "
+		       "lost.",
 		.when = {SOUND, [FACT_SELF] = IS(IS_PRIMARY),
                          [FACT_PROMOTION] = IS(PROMOTION_OFFERED) | IS(PROMOTION_OVERDUE) |
                                             IS(PROMOTION_CLAIMED) | IS(PROMOTION_RENOUNCED),
@@ -135,7 +136,8 @@ const struct rule rules[] = {
 	},
 	{
 		.id = 340,
-		.doc = "It renounced for a reason that has passed, and nobody else is left: offer again.",
+		.doc = "It renounced for a reason that has passed, and nobody else is left: offer "
+		       "again.",
 		.when = {SOUND, [FACT_SELF] = IS(IS_PRIMARY),
                          [FACT_PROMOTION] = IS(PROMOTION_RENOUNCED),
                          [FACT_FORMER] = IS(FORMER_NONE) | IS(FORMER_AWAY),
@@ -145,7 +147,8 @@ const struct rule rules[] = {
 	},
 	{
 		.id = 350,
-		.doc = "It renounced and cannot prove what it holds: the operator accepts the loss.",
+		.doc = "It renounced and cannot prove what it holds: the operator accepts the "
+		       "loss.",
 		.when = {SOUND, [FACT_SELF] = IS(IS_PRIMARY),
                          [FACT_PROMOTION] = IS(PROMOTION_RENOUNCED),
                          [FACT_FORMER] = IS(FORMER_NONE) | IS(FORMER_AWAY),
@@ -325,7 +328,8 @@ const struct rule rules[] = {
 	},
 	{
 		.id = 550,
-		.doc = "The primary lost WAL itself and nobody can replace it: the operator accepts that.",
+		.doc = "The primary lost WAL itself and nobody can replace it: the operator "
+		       "accepts that.",
 		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_PRIMARY), [FACT_GOAL] = WRITABLE,
                          [FACT_PRIMARY_FAULT] = IS(FAULT_GONE), [FACT_KEEPER] = IS(KEEPER_OPEN),
                          [FACT_CANDIDATE] = IS(CANDIDATE_NONE), [FACT_ASKED] = IS(ASKED_WITH_LOSS)},

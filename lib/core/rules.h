@@ -19,14 +19,14 @@ enum role { TO_SELF, TO_PRIMARY, TO_CANDIDATE, TO_FORMER, ROLE_COUNT };
 	X(PROMOTE)         /* order a promotion of the candidate */                           \
 	X(PROMOTE_CLEAN)   /* … of the handover's target, by the clean stop (25) */           \
 	X(PROMOTE_LOSSY)   /* … without proof: the operator said so */                        \
-	X(PROMOTE_FORMER)  /* … of the former primary, in place of one that claimed and is lost */   \
-	X(PROMOTE_AGAIN)   /* … of the node that renounced, when nobody else is left */               \
+	X(PROMOTE_FORMER)  /* … of the former primary: the chosen one is lost */ \
+	X(PROMOTE_AGAIN)   /* … of the node that renounced, nobody else is left */ \
 	X(FINISH)          /* the promotion is done: its term begins */                       \
 	X(RESTORE)         /* the former primary gets its role back */                        \
 	X(HAND_OVER)       /* a planned handover to the candidate begins */                   \
 	X(TAKE_BACK)       /* … is given up */                                                \
 	X(RESTART)         /* the same goal again: permission to restart in place (16) */     \
-	X(FORGET)          /* what the primary itself lost is not asked for any more */               \
+	X(FORGET)          /* what the primary itself lost is not asked for */ \
 	X(WIDEN)           /* a version with SELF in it */                                    \
 	X(RELAX)           /* the set that suits without SELF; its admission ends */          \
 	X(RELAX_LINK)      /* … because of the link: readmission is held down (30) */         \

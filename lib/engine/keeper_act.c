@@ -424,6 +424,21 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 }
 
 static void
+done_copy(struct keeper_view *view)
+{
+	view->history = K_HISTORY_COPIED;
+	view->ready = K_NEEDS_CONFIG;
+	view->followed = 0;
+}
+
+static void
+done_settle(struct keeper_view *view)
+{
+	view->settled = true;
+	view->ready = K_READY;
+}
+
+static void
 done(struct keeper *keeper, const struct step_result *result)
 {
 	struct keeper_view *view = &keeper->view;
@@ -477,18 +492,11 @@ done(struct keeper *keeper, const struct step_result *result)
 		keeper->facts.kept_lsn = result->lsn;
 		break;
 	case STEP_REWIND:
-	case STEP_CLONE:
-		view->history = K_HISTORY_COPIED;
-		view->ready = K_NEEDS_CONFIG;
-		view->followed = 0;
-		break;
+	case STEP_CLONE: done_copy(view); break;
 	case STEP_PROMOTE:
 		done_promote(keeper, result);
 		break;
-	case STEP_SETTLE:
-		view->settled = true;
-		view->ready = K_READY;
-		break;
+	case STEP_SETTLE: done_settle(view); break;
 	case STEP_NONE:
 	case STEP_NOTE:
 	case STEP_CLAIM:

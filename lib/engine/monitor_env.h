@@ -29,8 +29,8 @@ struct monitor_ops {
 	pgaf_log_fn log;
 };
 
-struct monitor *monitor_new(const char *formation, uint32_t group_id,
-                            const struct monitor_ops *ops, void *world, pgaf_time now);
+struct monitor *monitor_new(const char *formation, uint32_t group_id, const struct monitor_ops *ops,
+                            void *world, pgaf_time now);
 void monitor_free(struct monitor *monitor);
 
 /* The stored group was read. Runtime fields of `snap` are ignored; the engine keeps its own.
