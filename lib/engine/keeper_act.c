@@ -424,6 +424,14 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 }
 
 static void
+done_keep_wal(struct keeper *keeper, const struct step_result *result)
+{
+	keeper->view.wal_kept = true;
+	keeper->facts.kept_timeline = result->timeline;
+	keeper->facts.kept_lsn = result->lsn;
+}
+
+static void
 done_copy(struct keeper_view *view)
 {
 	view->history = K_HISTORY_COPIED;
@@ -487,16 +495,18 @@ done(struct keeper *keeper, const struct step_result *result)
 		view->history = K_HISTORY_PROVED;
 		break;
 	case STEP_KEEP_WAL:
-		view->wal_kept = true;
-		keeper->facts.kept_timeline = result->timeline;
-		keeper->facts.kept_lsn = result->lsn;
+		done_keep_wal(keeper, result);
 		break;
 	case STEP_REWIND:
-	case STEP_CLONE: done_copy(view); break;
+	case STEP_CLONE:
+		done_copy(view);
+		break;
 	case STEP_PROMOTE:
 		done_promote(keeper, result);
 		break;
-	case STEP_SETTLE: done_settle(view); break;
+	case STEP_SETTLE:
+		done_settle(view);
+		break;
 	case STEP_NONE:
 	case STEP_NOTE:
 	case STEP_CLAIM:
