@@ -66,7 +66,12 @@ int conn_query(struct conn *conn, const char *sql, pgaf_time limit, conn_done_fn
 /* Does the postmaster accept and fork? 8-byte SSLRequest without login (PROTOCOL 33). */
 struct knock;
 enum knock_outcome { KNOCK_ACCEPTED, KNOCK_REFUSED, KNOCK_UNREACHABLE, KNOCK_TIMEOUT };
-struct knock *knock_start(struct loop *loop, const char *host, uint32_t port, pgaf_time limit,
+struct knock_target {
+	const char *host; /* used in the call only */
+	uint32_t    port;
+	pgaf_time   limit; /* relative */
+};
+struct knock *knock_start(struct loop *loop, const struct knock_target *target,
                           void (*answered)(void *ctx, enum knock_outcome outcome), void *ctx);
 void knock_cancel(struct knock *knock); /* NULL is fine; not after `answered` */
 

@@ -193,7 +193,7 @@ knock_connect_unix(struct knock *knock, const char *directory)
 }
 
 struct knock *
-knock_start(struct loop *loop, const char *host, uint32_t port, pgaf_time limit,
+knock_start(struct loop *loop, const struct knock_target *target,
             void (*answered)(void *ctx, enum knock_outcome outcome), void *ctx)
 {
 	struct knock *knock = calloc(1, sizeof(*knock));
@@ -202,18 +202,18 @@ knock_start(struct loop *loop, const char *host, uint32_t port, pgaf_time limit,
 	if (!knock)
 		return NULL;
 	*knock = (struct knock){
-		.loop = loop, .fd = -1, .port = port, .answered = answered, .ctx = ctx};
+		.loop = loop, .fd = -1, .port = target->port, .answered = answered, .ctx = ctx};
 	knock->timer = loop_timer_new(loop, knock_timer_fired, knock);
 	if (!knock->timer) {
 		knock_cancel(knock);
 		return NULL;
 	}
-	loop_timer_set(knock->timer, loop_now(loop) + limit);
-	if (host[0] == '/') {
-		knock_connect_unix(knock, host);
+	loop_timer_set(knock->timer, loop_now(loop) + target->limit);
+	if (target->host[0] == '/') {
+		knock_connect_unix(knock, target->host);
 		return knock;
 	}
-	resolve = loop_resolve_start(loop, host, knock_resolved, knock);
+	resolve = loop_resolve_start(loop, target->host, knock_resolved, knock);
 	/* NULL: it was answered in the call, and what came of it waits in the loop. */
 	if (resolve)
 		knock->resolve = resolve;

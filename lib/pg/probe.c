@@ -74,10 +74,20 @@ struct probe {
 
 static void probe_knock(void *ctx);
 
+static bool
+probe_is_same(const struct sighting *a, const struct sighting *b)
+{
+	return a->answered_at == b->answered_at && a->accepted_at == b->accepted_at &&
+	       a->asked_new_at == b->asked_new_at && a->closed_at == b->closed_at &&
+	       a->refusals == b->refusals && a->gone_at == b->gone_at &&
+	       a->starting == b->starting && a->stopping == b->stopping && a->full == b->full &&
+	       a->in_recovery == b->in_recovery && a->timeline == b->timeline && a->lsn == b->lsn;
+}
+
 static void
 probe_tell(struct probe *probe, bool always)
 {
-	if (!always && memcmp(&probe->seen, &probe->told, sizeof(probe->seen)) == 0 &&
+	if (!always && probe_is_same(&probe->seen, &probe->told) &&
 	    probe->follows == probe->told_follows)
 		return;
 	probe->told = probe->seen;
@@ -434,7 +444,10 @@ probe_knock(void *ctx)
 		return;
 	probe->knocked_at = loop_now(probe->loop);
 	loop_timer_set(probe->knock_timer, PGAF_NEVER);
-	probe->knock = knock_start(probe->loop, probe->host, probe->port, probe_knock_limit(probe),
+	probe->knock = knock_start(probe->loop,
+	                           &(struct knock_target){.host = probe->host,
+	                                                  .port = probe->port,
+	                                                  .limit = probe_knock_limit(probe)},
 	                           probe_knock_answered, probe);
 	if (!probe->knock)
 		loop_timer_set(probe->knock_timer, probe->knocked_at + probe->probe_interval);
@@ -468,8 +481,7 @@ probe_make_conn(struct probe *probe, const struct probe_target *target)
 }
 
 struct probe *
-probe_new(struct loop *loop, const struct probe_target *target, pgaf_time probe_interval,
-          pgaf_time connect_interval, probe_changed_fn changed, void *ctx)
+probe_new(struct loop *loop, const struct probe_target *target, probe_changed_fn changed, void *ctx)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
 
@@ -481,8 +493,8 @@ probe_new(struct loop *loop, const struct probe_target *target, pgaf_time probe_
 	probe->own_port = target->own_port;
 	text_copy(probe->host, sizeof(probe->host), target->host);
 	text_copy(probe->own_host, sizeof(probe->own_host), target->own_host);
-	probe->probe_interval = probe_interval;
-	probe->connect_interval = connect_interval;
+	probe->probe_interval = target->probe_interval;
+	probe->connect_interval = target->connect_interval;
 	probe->changed = changed;
 	probe->ctx = ctx;
 	probe->question_timer = loop_timer_new(loop, probe_ask, probe);

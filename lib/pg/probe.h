@@ -39,15 +39,15 @@ struct probe_target {
 	const char  *sslmode;  /* prefer, require … */
 	const char  *own_host; /* where it would follow us; "" = nobody follows us */
 	uint32_t     own_port;
+	pgaf_time    probe_interval;
+	/* 0: fresh connects only when a question waits for long; each costs the node a fork. */
+	pgaf_time    connect_interval;
 };
 
 typedef void (*probe_changed_fn)(void *ctx, pgaf_node_id node, const struct sighting *sighting,
                                  bool follows_us);
 
-/* connect_interval 0: fresh connects only when a question waits for long; each costs the node a
- * fork. */
 struct probe *probe_new(struct loop *loop, const struct probe_target *target,
-                        pgaf_time probe_interval, pgaf_time connect_interval,
                         probe_changed_fn changed, void *ctx);
 /* New intervals take effect with the next question. */
 void probe_set_intervals(struct probe *probe, pgaf_time probe_interval, pgaf_time connect_interval);

@@ -17,6 +17,16 @@
 
 #define IDENTITY_FILE_MAX 8192
 
+bool
+identity_is_same(const struct identity *a, const struct identity *b)
+{
+	return a->node_id == b->node_id && a->incarnation == b->incarnation &&
+	       a->group_id == b->group_id && strcmp(a->formation, b->formation) == 0 &&
+	       strcmp(a->token, b->token) == 0 &&
+	       strcmp(a->replicator_password, b->replicator_password) == 0 &&
+	       strcmp(a->probe_password, b->probe_password) == 0;
+}
+
 /* The value of `key` in "key=value" lines; "" when it is not there. */
 static void
 identity_find(const char *lines, const char *key, char *to, size_t room)

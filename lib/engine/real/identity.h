@@ -17,6 +17,8 @@ struct identity {
 	char         probe_password[72];
 };
 
+bool identity_is_same(const struct identity *a, const struct identity *b);
+
 /* *known: it was a member before, even if it was dropped since. */
 int identity_load(const struct home *home, struct identity *identity, bool *known,
                   struct pgaf_error *error);

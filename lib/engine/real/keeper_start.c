@@ -124,7 +124,7 @@ keeper_take_registration(struct pgaf_keeper *keeper, const struct link_registere
 	text_copy(now.replicator_password, sizeof(now.replicator_password),
 	          answer->replicator_password);
 	text_copy(now.probe_password, sizeof(now.probe_password), answer->probe_password);
-	if (memcmp(&now, &keeper->identity, sizeof(now)) == 0)
+	if (identity_is_same(&now, &keeper->identity))
 		return false;
 	keeper->identity = now;
 	return true;

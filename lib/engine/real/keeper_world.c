@@ -262,8 +262,9 @@ keeper_watch_start(struct keeper_watch *watch, const struct peer *peer)
 					 .sslmode  = "prefer",
 					 .own_host = keeper->registration.host,
 					 .own_port = keeper->registration.port,
+					 .probe_interval = keeper->watch_interval,
+					 .connect_interval = WATCH_CONNECT_INTERVAL,
 				 },
-	                         keeper->watch_interval, WATCH_CONNECT_INTERVAL,
 	                         keeper_peer_changed, watch);
 	if (!watch->probe)
 		watch->peer = (struct peer){0}; /* out of memory: tried again with the next call */

@@ -269,19 +269,21 @@ group_watch_start(struct monitor_group *group, const struct node *node,
 	watch->node = node->id;
 	watch->port = node->port;
 	text_copy(watch->host, sizeof(watch->host), node->host);
-	watch->probe = probe_new(
-		group->monitor->loop,
-		&(struct probe_target){
-			.node     = node->id,
-			.host     = node->host,
-			.port     = node->port,
-			.user     = "pgaf_probe",
-			.password = postgres_store_probe_password(group->monitor->store),
-			.dbname   = "postgres",
-			.sslmode  = "prefer",
-			.own_host = "",
-		},
-		settings->probe_interval, settings->connect_interval, group_sighted, watch);
+	watch->probe =
+		probe_new(group->monitor->loop,
+	                  &(struct probe_target){
+				  .node = node->id,
+				  .host = node->host,
+				  .port = node->port,
+				  .user = "pgaf_probe",
+				  .password = postgres_store_probe_password(group->monitor->store),
+				  .dbname = "postgres",
+				  .sslmode = "prefer",
+				  .own_host = "",
+				  .probe_interval = settings->probe_interval,
+				  .connect_interval = settings->connect_interval,
+			  },
+	                  group_sighted, watch);
 }
 
 static bool

@@ -48,7 +48,7 @@ static const struct {
 	const char *help;
 } page_figures[] = {
 	[FIGURE_EVIDENCE_OK] = {"pgaf_node_ok", "1 if the node answers and accepts connections."},
-	[FIGURE_SESSION]     = {"pgaf_keeper_session", "1 if the node's keeper has a session here."},
+	[FIGURE_SESSION]     = {"pgaf_keeper_session", "1 if its keeper has a session here."},
 	[FIGURE_TIMELINE]    = {"pgaf_node_timeline", "Timeline of the node's Postgres."},
 	[FIGURE_LSN]         = {"pgaf_node_wal_position_bytes", "End of WAL of the node's "
                                                         "Postgres."},

@@ -47,7 +47,7 @@ monitor_real_feel_stall(struct pgaf_monitor *monitor)
 		return;
 	monitor->stalls++;
 	log_at(&monitor->logger, PGAF_LOG_WARNING, "stalled",
-	       "this process could not run for a while; silence of nodes before counts for nothing");
+	       "this process could not run for a while; silence before counts for nothing");
 	now = loop_now(monitor->loop);
 	for (struct monitor_group *group = monitor->groups; group; group = group->next)
 		if (group->engine)
@@ -216,26 +216,26 @@ monitor_make_server(struct pgaf_monitor *monitor, const struct pgaf_monitor_opti
 		.stopped = monitor_server_stopped,
 	};
 
-	monitor->server = server_new(monitor->loop,
-	                             &(struct server_options){
-					     .pgdata               = monitor->home.pgdata,
-					     .state_dir            = monitor->home.state_dir,
-					     .bindir               = options->bindir,
-					     .port                 = options->port != 0 ? options->port : 5432,
-					     .listen               = options->listen,
-					     .hostname             = hostname,
-					     .auth                 = options->auth,
-					     .no_ssl               = options->no_ssl,
-					     .ssl_ca_file          = options->ssl_ca_file,
-					     .server_cert          = options->server_cert,
-					     .server_key           = options->server_key,
-					     .join_secret          = options->join_secret,
-					     .client_networks      = options->client_networks,
-					     .client_network_count = options->client_network_count,
-					     .log                  = options->log,
-					     .log_ctx              = options->log_ctx,
-				     },
-	                             &callbacks, monitor, error);
+	const struct server_options own = {
+		.pgdata = monitor->home.pgdata,
+		.state_dir = monitor->home.state_dir,
+		.bindir = options->bindir,
+		.port = options->port != 0 ? options->port : 5432,
+		.listen = options->listen,
+		.hostname = hostname,
+		.auth = options->auth,
+		.no_ssl = options->no_ssl,
+		.ssl_ca_file = options->ssl_ca_file,
+		.server_cert = options->server_cert,
+		.server_key = options->server_key,
+		.join_secret = options->join_secret,
+		.client_networks = options->client_networks,
+		.client_network_count = options->client_network_count,
+		.log = options->log,
+		.log_ctx = options->log_ctx,
+	};
+
+	monitor->server = server_new(monitor->loop, &own, &callbacks, monitor, error);
 	if (!monitor->server)
 		return error->code != 0 ? error->code : PGAF_ENOMEM;
 	if (server_made_join_secret(monitor->server))

@@ -101,20 +101,17 @@ session_open(struct session *session, struct wanted wanted)
 	                        NULL};
 
 	snprintf(port, sizeof(port), "%u", wanted.port ? wanted.port : scratch_port);
-	session->conn = conn_new(loop,
-	                         &(struct conn_options){
-					 .keywords            = keywords,
-					 .values              = values,
-					 .host                = wanted.host ? wanted.host : SCRATCH_HOST,
-					 .connect_limit       = PGAF_MSEC(1500),
-					 .tcp_user_timeout_ms = 5000,
-				 },
-	                         &(struct conn_callbacks){
-					 .opened   = on_opened,
-					 .lost     = on_lost,
-					 .notified = on_notified,
-				 },
-	                         session);
+	const struct conn_options options = {
+		.keywords = keywords,
+		.values = values,
+		.host = wanted.host ? wanted.host : SCRATCH_HOST,
+		.connect_limit = PGAF_MSEC(1500),
+		.tcp_user_timeout_ms = 5000,
+	};
+	static const struct conn_callbacks callbacks = {
+		.opened = on_opened, .lost = on_lost, .notified = on_notified};
+
+	session->conn = conn_new(loop, &options, &callbacks, session);
 	ck_assert_ptr_nonnull(session->conn);
 	conn_open(session->conn);
 	ck_assert(!session->opened && !session->lost);
@@ -523,8 +520,9 @@ knock(const char *host, uint32_t port, pgaf_time *took)
 {
 	struct knocking knocking = {0};
 
-	ck_assert_ptr_nonnull(
-		knock_start(loop, host, port, PGAF_MSEC(200), on_answered, &knocking));
+	ck_assert_ptr_nonnull(knock_start(
+		loop, &(struct knock_target){.host = host, .port = port, .limit = PGAF_MSEC(200)},
+		on_answered, &knocking));
 	ck_assert(!knocking.answered);
 	*took = scratch_wait(loop, &knocking.answered, LIMIT);
 	return knocking.outcome;

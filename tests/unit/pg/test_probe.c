@@ -62,8 +62,10 @@ watch_port(struct seen *seen, uint32_t port, const char *password)
 					.sslmode  = "prefer",
 					.own_host = "localhost",
 					.own_port = scratch_port + 1,
+					.probe_interval = INTERVAL,
+					.connect_interval = CONNECT,
 				},
-	                        INTERVAL, CONNECT, on_changed, seen);
+	                        on_changed, seen);
 	ck_assert_ptr_nonnull(seen->probe);
 }
 
