@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+/*
+ * The exhaustive model: a group as a few hundred small numbers, the actions
+ * that change it, and what must hold. The decisions are made by the very
+ * decide() and the very keeper engine that ship: both are filled with a
+ * representative of the small numbers, run once, and read back.
+ *
+ * Every member is one byte, so that states are compared as memory. Epochs,
+ * versions, admissions, timelines and positions are ranks: after each action
+ * they are renumbered in their order, which no rule can tell.
+ */
+
+#include "core/model.h"
+#include "core/steps.h"
+
+#define NODES_MOST    3
+#define BRANCHES_MOST 8
+#define NOW           PGAF_SECONDS(1000)
+#define AGO(seconds)  (NOW - PGAF_SECONDS(seconds))
+
+/* ---- the small numbers ------------------------------------------------------- */
+
+struct m_set {
+	uint8_t version, required, unknown, members; /* a bit per node */
+	uint8_t admission[NODES_MOST];
+};
+
+struct m_goal {
+	uint8_t      state, epoch, timeline, admission, upstream, min_lsn, may_rewind;
+	struct m_set set;
+};
+
+struct m_report {
+	uint8_t state, epoch, pg, timeline, disk_timeline, lsn, complete, has_data, fenced;
+	uint8_t drifted, needs_clone, admission, streaming, proved, caught_up;
+	uint8_t in_force, in_force_timeline, renounced, promoted, promoted_timeline;
+	uint8_t stopped, stopped_lsn, clean, stuck, members, reached;
+};
+
+/* What the store holds but for reports. */
+struct m_group {
+	uint8_t       epoch, primary, timeline, next_timeline, next_version, next_admission;
+	uint8_t       promoted, from, promotion, promotion_timeline, claimed, attempts;
+	uint8_t       handover_from, handover_to, request, recovering, hold_downs, possible_count;
+	struct m_set  possible[POSSIBLE_MAX];
+	struct m_goal goal[NODES_MOST];
+	uint8_t       admission[NODES_MOST], high[NODES_MOST];
+};
+
+struct m_store {
+	struct m_group  group;
+	struct m_report report[NODES_MOST];
+};
+
+/* What the monitor sees is no part of the state: at each decision it sees a node as it is, or
+ * has not noticed yet that something about it has ended. */
+struct m_monitor {
+	uint8_t        up, pending, rule, from_epoch, from_claimed;
+	uint8_t        heard[NODES_MOST]; /* a report came since it was started */
+	struct m_group next; /* the decision being committed */
+};
+
+struct m_note {
+	uint8_t       epoch, role, timeline, promotion, about, applied, renounced;
+	struct m_goal goal;
+};
+
+enum m_claim { CLAIM_NO, CLAIM_ASKED, CLAIM_GRANTED, CLAIM_DENIED };
+
+struct m_keeper {
+	uint8_t         alive, link, contact;
+	struct m_note   note;
+	uint8_t         known, orders_epoch;
+	struct m_goal   orders;
+	uint8_t         stayed, crashed, crash_seen, crash_epoch, history, kept, proved, ready;
+	uint8_t         settled, claim, followed, followed_as, state, drifted;
+	uint8_t         in_force, in_force_timeline, stopped, stopped_lsn, clean;
+	uint8_t         busy, stage, barrier, promote_sent, give_up, claiming;
+	struct m_goal   order; /* of the step under way */
+	uint8_t         order_async;
+	/* Messages under way: claim and report up, claim's answer and orders down. */
+	uint8_t         claim_message, claim_epoch, report_sent, orders_sent, sent_epoch;
+	struct m_report report;
+	struct m_goal   sent;
+};
+
+struct m_sender {
+	uint8_t      used, admission, flush, old; /* old: existed before the set under proof */
+	struct m_set set;                         /* its own copy */
+};
+
+struct m_pg {
+	uint8_t         status, unfinished, clean, restarted, complete;
+	uint8_t         branch, lsn, disk_branch;
+	uint8_t         upstream, admission, streaming, promote; /* a promotion was requested */
+	uint8_t         waits;                                   /* backends wait at all */
+	uint8_t         poisoned, waiter;                        /* position of the waiting commit */
+	struct m_set    file;
+	struct m_sender sender[NODES_MOST];
+};
+
+struct m_branch {
+	uint8_t timeline, parent, fork, writer;
+};
+
+struct m_world {
+	uint8_t         faults, cancels, commits, restored;
+	uint8_t         cut[NODES_MOST + 1]; /* [from], a bit per receiver; 0 is the monitor */
+	uint8_t         branches, acked_branch, acked, acked_writer;
+	struct m_branch branch[BRANCHES_MOST];
+};
+
+struct m_state {
+	struct m_store   store;
+	struct m_monitor monitor;
+	struct m_world   world;
+	struct m_keeper  keeper[NODES_MOST];
+	struct m_pg      pg[NODES_MOST];
+	struct m_group   copy; /* an older copy of the store's group, if one is kept */
+};
+
+/* ---- the run ------------------------------------------------------------------- */
+
+#define BREAKS(X)                                                                              \
+	X(NONE, "none", "nothing is broken")                                                   \
+	X(NARROW, "narrow", "a wider set replaces the old one before it is proved")            \
+	X(CLAIM, "claim", "every claim is granted, whatever was decided since")                \
+	X(ADMISSION, "admission", "the admission number never changes")                        \
+	X(COMPLETE, "complete", "an end of WAL counts though it is not complete")              \
+	X(TERM, "term", "a promotion drops the old term's versions")                           \
+	X(PID, "pid", "a promotion does not end the walreceiver")                              \
+	X(LATE, "late", "the set is written after the promotion")                              \
+	X(CAS, "cas", "every decision is written, however stale")                              \
+	X(FORCE, "force", "a set counts as in force as soon as it is written")                 \
+	X(HISTORY, "history", "a node follows without a proof of its history")
+
+enum m_break {
+#define BREAK_ENUM(name, word, doc) BREAK_##name,
+	BREAKS(BREAK_ENUM)
+#undef BREAK_ENUM
+	BREAK_COUNT
+};
+
+struct m_run {
+	unsigned       nodes, sync, faults, cancels, commits;
+	bool           messages; /* they may be under way; else only late */
+	bool           restore, requests, live;
+	enum m_break   brk;
+	double         seconds; /* limit */
+	size_t         states;  /* limit */
+	/* A violation of the action just done; "" = none. */
+	char           check[16];
+	char           violation[256];
+	/* The story of the action just done, filled while `telling`. */
+	bool           telling;
+	char           story[512];
+};
+
+extern struct m_run run;
+
+void violate(const char *check, const char *format, ...) PGAF_PRINTF(2, 3);
+void tell(const char *format, ...) PGAF_PRINTF(1, 2);
+
+/* ---- positions (wal.c) ---------------------------------------------------------- */
+
+bool wal_contains(const struct m_state *s, unsigned branch, unsigned lsn, unsigned of_branch,
+                  unsigned of_lsn);
+/* The branch of the history that ends at `branch` on which `lsn` lies. */
+unsigned wal_branch_at(const struct m_state *s, unsigned branch, unsigned lsn);
+unsigned wal_timeline(const struct m_state *s, unsigned branch);
+/* A new branch from where this node is; the node is on it, one record further. */
+void wal_fork(struct m_state *s, unsigned node, unsigned timeline);
+/* A record: the position after everything that is known. */
+unsigned wal_next(struct m_state *s);
+void normalise(struct m_state *s);
+
+/* ---- parts ------------------------------------------------------------------------ */
+
+bool link_open(const struct m_state *s, unsigned from, unsigned to);
+bool both_open(const struct m_state *s, unsigned a, unsigned b);
+bool pg_runs(const struct m_pg *pg);
+void goal_widen(const struct m_goal *from, struct goal *to);
+void goal_narrow(const struct goal *from, struct m_goal *to);
+void set_widen(const struct m_set *from, struct sync_set *to);
+void set_narrow(const struct sync_set *from, struct m_set *to);
+bool set_same(const struct m_set *a, const struct m_set *b);
+
+/* A step under way goes on; true when `result` is filled: the step has ended. */
+bool step_go(struct m_state *s, unsigned node, struct step_result *result);
+void pg_end(struct m_state *s, unsigned node, enum pg_status status);
+void pg_disconnect(struct m_state *s, unsigned standby);
+void pg_write_set(struct m_state *s, unsigned node, const struct m_set *set);
+void keeper_die(struct m_state *s, unsigned node);
+void keeper_lose_link(struct m_state *s, unsigned node);
+void report_now(const struct m_state *s, unsigned node, struct m_report *report);
+void monitor_reset(struct m_monitor *monitor);
+
+/* Checks (check.c). */
+void check_acknowledged(struct m_state *s, unsigned node, unsigned lsn);
+void check_promoted(const struct m_state *s, unsigned node);
+void check_decision(const struct m_state *s, const struct m_group *next, unsigned rule);
+void check_state(const struct m_state *s);
+bool is_good(const struct m_state *s);
+const char *why_not_good(const struct m_state *s);
+
+/* Actions: each is one thing that can happen. False: not possible now, and nothing was changed. */
+typedef bool (*action_fn)(struct m_state *s, unsigned node, unsigned variant);
+
+/* Whether it belongs to a fair run without faults. TIMED: variant 1 is a timer that is over. */
+enum m_fair { UNFAIR, REPAIR, FAIR, TIMED };
+
+struct action {
+	const char *text;
+	action_fn   fn;
+	bool        per_node;
+	uint8_t     variants; /* 0: one per other end (nodes and the monitor) */
+	enum m_fair fair;
+};
+
+extern const struct action actions[];
+extern const size_t actions_count;
+
+bool keeper_acts(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_steps(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_notices(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_reports(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_hears_claim(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_hears_orders(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_links(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_unlinks(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_starts(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_dies_claiming(struct m_state *s, unsigned node, unsigned variant);
+bool store_takes_report(struct m_state *s, unsigned node, unsigned variant);
+bool store_takes_claim(struct m_state *s, unsigned node, unsigned variant);
+bool store_sends_orders(struct m_state *s, unsigned node, unsigned variant);
+bool monitor_decides(struct m_state *s, unsigned node, unsigned variant);
+bool monitor_commits(struct m_state *s, unsigned node, unsigned variant);
+bool pg_commits(struct m_state *s, unsigned node, unsigned variant);
+bool pg_cancels(struct m_state *s, unsigned node, unsigned variant);
+bool pg_receives(struct m_state *s, unsigned node, unsigned variant);
+bool pg_replies(struct m_state *s, unsigned node, unsigned variant);
+bool pg_connects(struct m_state *s, unsigned node, unsigned variant);
+bool pg_times_out(struct m_state *s, unsigned node, unsigned variant);
+bool pg_reads_all(struct m_state *s, unsigned node, unsigned variant);
+bool pg_sender_takes(struct m_state *s, unsigned node, unsigned variant);
+bool pg_checkpointer_takes(struct m_state *s, unsigned node, unsigned variant);
+bool pg_promoted(struct m_state *s, unsigned node, unsigned variant);
+
+/*
+ * A limit may be over when nothing else can happen any more. That it is over sooner, because
+ * somebody was stopped for so long, costs a fault. False: it cannot be paid.
+ */
+bool limit_over(struct m_state *s);
+
+/* The first state: a primary and standbys in good standing. */
+void first_state(struct m_state *s);
+
+/* The search (search.c): 0, or 1 with a violation, or 2 when a limit was reached. */
+int search(void);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Breadth first over all reachable states, so that the first trace to a
+ * violation is a shortest one. Then, from every state, a fair run without
+ * further faults: it must come to rest, and at rest the group must be good.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store.h"
+
+#define ROUNDS_MOST 120
+
+struct m_run run;
+
+/* How each state was reached. */
+struct origin {
+	uint32_t parent;
+	uint16_t depth;
+	uint8_t  action, node_variant; /* node * 16 + variant */
+};
+
+static struct origin *origins;
+static size_t origins_room;
+static uint64_t transitions;
+static unsigned depth;
+static struct timespec began;
+
+void
+violate(const char *check, const char *format, ...)
+{
+	va_list args;
+
+	if (run.check[0] != '\0')
+		return;
+	snprintf(run.check, sizeof(run.check), "%s", check);
+	va_start(args, format);
+	vsnprintf(run.violation, sizeof(run.violation), format, args);
+	va_end(args);
+}
+
+void
+tell(const char *format, ...)
+{
+	size_t used = strlen(run.story);
+	va_list args;
+
+	if (!run.telling)
+		return;
+	va_start(args, format);
+	vsnprintf(run.story + used, sizeof(run.story) - used, format, args);
+	va_end(args);
+}
+
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9;
+}
+
+static unsigned
+action_nodes(const struct action *action)
+{
+	return action->per_node ? run.nodes : 1;
+}
+
+static unsigned
+action_variants(const struct action *action)
+{
+	return action->variants == 0 ? run.nodes + 2 : action->variants;
+}
+
+/* ---- the story ------------------------------------------------------------------------------ */
+
+static void
+print_action(unsigned number, const struct action *action, unsigned node, unsigned variant)
+{
+	const char *end = strstr(action->text, "%v");
+
+	printf("%4u. ", number);
+	if (action->per_node)
+		printf("node%u: ", node + 1);
+	if (end == NULL)
+		printf("%s", action->text);
+	else if (variant == 0)
+		printf("%.*sthe monitor%s", (int)(end - action->text), action->text, end + 2);
+	else
+		printf("%.*snode%u%s", (int)(end - action->text), action->text, variant, end + 2);
+	if (action->fair == TIMED && variant != 0)
+		printf("%s%s", variant % 2 == 1 ? ", and a limit is over" : "",
+		       variant > 1 ? ", and has not noticed the latest" : "");
+	else if (end == NULL && action->variants != 1 && action->fair != TIMED)
+		printf(" (%u)", variant);
+	printf("%s%s\n", run.story[0] != '\0' ? ": " : "", run.story);
+}
+
+static void
+told(struct m_state *s, unsigned number, unsigned action, unsigned node_variant)
+{
+	run.story[0] = '\0';
+	run.telling = true;
+	actions[action].fn(s, node_variant / 16, node_variant % 16);
+	run.telling = false;
+	print_action(number, &actions[action], node_variant / 16, node_variant % 16);
+	normalise(s);
+}
+
+/* Prints how `number` is reached and leaves it in *s; how many steps it took. */
+static unsigned
+print_path(uint32_t number, struct m_state *s)
+{
+	unsigned length = origins[number].depth;
+	uint32_t *path = calloc(length + 1u, sizeof(*path));
+
+	if (path == NULL)
+		return 0;
+	for (unsigned i = length; i > 0; i--) {
+		path[i] = number;
+		number = origins[number].parent;
+	}
+	states_get(0, s);
+	for (unsigned i = 1; i <= length; i++)
+		told(s, i, origins[path[i]].action, origins[path[i]].node_variant);
+	free(path);
+	return length;
+}
+
+static void
+print_violation(uint32_t from, unsigned action, unsigned node_variant)
+{
+	char check[sizeof(run.check)], text[sizeof(run.violation)];
+	struct m_state s;
+	unsigned length;
+
+	memcpy(check, run.check, sizeof(check));
+	memcpy(text, run.violation, sizeof(text));
+	printf("%s violated: %s\n", check, text);
+	length = print_path(from, &s);
+	told(&s, length + 1, action, node_variant);
+	printf("%s violated: %s\n", check, text);
+}
+
+/* ---- breadth first ------------------------------------------------------------------------------- */
+
+static void
+remember(uint32_t number, uint32_t parent, unsigned action, unsigned node_variant)
+{
+	if (number >= origins_room) {
+		origins_room = origins_room == 0 ? 4096 : origins_room * 2;
+		origins = realloc(origins, origins_room * sizeof(*origins));
+		if (origins == NULL)
+			exit(3);
+	}
+	origins[number] = (struct origin){
+		.parent = parent,
+		.depth = number == 0 ? 0 : (uint16_t)(origins[parent].depth + 1),
+		.action = (uint8_t)action,
+		.node_variant = (uint8_t)node_variant,
+	};
+	if (origins[number].depth > depth)
+		depth = origins[number].depth;
+}
+
+/* One action from one state; false when it violates something. */
+static bool
+expand(uint32_t number, const struct m_state *s, unsigned action, unsigned node_variant)
+{
+	static struct m_state next;
+	uint32_t found;
+	bool known;
+
+	next = *s;
+	if (!actions[action].fn(&next, node_variant / 16, node_variant % 16))
+		return true;
+	transitions++;
+	check_state(&next);
+	if (run.check[0] != '\0') {
+		print_violation(number, action, node_variant);
+		return false;
+	}
+	normalise(&next);
+	found = states_put(&next, &known);
+	if (!known)
+		remember(found, number, action, node_variant);
+	return true;
+}
+
+static bool
+expand_all(uint32_t number)
+{
+	struct m_state s;
+
+	states_get(number, &s);
+	for (unsigned action = 0; action < actions_count; action++)
+		for (unsigned node = 0; node < action_nodes(&actions[action]); node++)
+			for (unsigned v = 0; v < action_variants(&actions[action]); v++)
+				if (!expand(number, &s, action, node * 16 + v))
+					return false;
+	return true;
+}
+
+/* ---- fair runs -------------------------------------------------------------------------------------- */
+
+struct fair {
+	struct m_state s;
+	bool           repairs; /* what is broken is repaired, too */
+	unsigned       number;  /* of the line printed last */
+};
+
+static bool
+fair_step(struct fair *fair, unsigned action, unsigned node_variant)
+{
+	struct m_state next;
+
+	next = fair->s;
+	if (!actions[action].fn(&next, node_variant / 16, node_variant % 16))
+		return false;
+	run.check[0] = '\0';
+	run.story[0] = '\0';
+	if (memcmp(&next, &fair->s, sizeof(next)) == 0)
+		return false;
+	normalise(&next);
+	if (memcmp(&next, &fair->s, sizeof(next)) == 0)
+		return false;
+	if (fair->number != 0)
+		told(&fair->s, fair->number++, action, node_variant);
+	fair->s = next;
+	return true;
+}
+
+/* Everything that can happen without a fault, once. */
+static void
+fair_round(struct fair *fair)
+{
+	for (unsigned action = 0; action < actions_count; action++) {
+		const struct action *a = &actions[action];
+		unsigned variants = a->fair == TIMED ? 1 : action_variants(a);
+
+		if (a->fair == UNFAIR || (a->fair == REPAIR && !fair->repairs))
+			continue;
+		for (unsigned node = 0; node < action_nodes(a); node++)
+			for (unsigned v = 0; v < variants; v++)
+				fair_step(fair, action, node * 16 + v);
+	}
+}
+
+bool
+limit_over(struct m_state *s)
+{
+	struct fair fair = {.s = *s};
+	struct m_run before = run;
+
+	run.telling = false;
+	normalise(&fair.s);
+	*s = fair.s;
+	fair_round(&fair);
+	run = before;
+	if (memcmp(s, &fair.s, sizeof(*s)) == 0)
+		return true;
+	if (s->world.faults == 0)
+		return false;
+	s->world.faults--;
+	tell("somebody was stopped for so long; ");
+	return true;
+}
+
+/* Nothing is left but timers: one of them is over. */
+static bool
+fair_timer(struct fair *fair)
+{
+	for (unsigned action = 0; action < actions_count; action++)
+		if (actions[action].fair == TIMED)
+			for (unsigned node = 0; node < action_nodes(&actions[action]); node++)
+				if (fair_step(fair, action, node * 16 + 1))
+					return true;
+	return false;
+}
+
+enum outcome { UNKNOWN, RESTS_WELL };
+
+/* The run from one state, until it meets a state that is known to end well. */
+static bool
+ends_well(uint32_t number, uint8_t *known, unsigned *rounds_most)
+{
+	static struct fair fair;
+	uint32_t chain[ROUNDS_MOST];
+	unsigned length = 0;
+
+	fair.number = 0;
+	fair.repairs = true;
+	states_get(number, &fair.s);
+	for (unsigned rounds = 0; rounds < ROUNDS_MOST; rounds++) {
+		struct m_state before = fair.s;
+		bool old = false;
+		bool rests;
+
+		if (rounds > *rounds_most)
+			*rounds_most = rounds;
+		chain[length++] = number;
+		fair_round(&fair);
+		rests = memcmp(&before, &fair.s, sizeof(before)) == 0 && !fair_timer(&fair);
+		if (!rests) {
+			number = states_put(&fair.s, &old);
+			if (!old)
+				remember(number, chain[length - 1], 0, 0);
+		}
+		if (rests && !is_good(&fair.s))
+			return false;
+		if (rests || (old && known[number] == RESTS_WELL)) {
+			for (unsigned i = 0; i < length; i++)
+				known[chain[i]] = RESTS_WELL;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+print_stuck(uint32_t number)
+{
+	static struct fair fair = {.repairs = true};
+	bool rests = false;
+
+	printf("LIVE or STABLE violated: after this, without any further fault, the group does not "
+	       "become good and stay so\n");
+	fair.number = print_path(number, &fair.s) + 1;
+	printf("      from here on nothing breaks any more\n");
+	for (unsigned rounds = 0; rounds < 12 && !rests; rounds++) {
+		struct m_state before = fair.s;
+
+		fair_round(&fair);
+		rests = memcmp(&before, &fair.s, sizeof(before)) == 0 && !fair_timer(&fair);
+	}
+	printf("%s: %s\n", rests ? "LIVE violated: it rests like this" : "it never rests",
+	       is_good(&fair.s) ? "good" : why_not_good(&fair.s));
+}
+
+static int
+check_live(void)
+{
+	size_t count = states_count();
+	uint8_t *known = calloc(count, 1);
+	unsigned rounds_most = 0;
+
+	if (known == NULL)
+		return 3;
+	for (uint32_t number = 0; number < count; number++) {
+		if ((number & 255) == 0 && seconds() > run.seconds) {
+			printf("INCOMPLETE: time is over, %zu of %zu states were checked for LIVE\n",
+			       (size_t)number, count);
+			free(known);
+			return 2;
+		}
+		if (known[number] == RESTS_WELL || ends_well(number, known, &rounds_most))
+			continue;
+		print_stuck(number);
+		free(known);
+		return 1;
+	}
+	printf("every fair run without further faults comes to rest in a good state, after at most "
+	       "%u rounds\n",
+	       rounds_most + 1);
+	free(known);
+	return 0;
+}
+
+/* ---- all ----------------------------------------------------------------------------------------------- */
+
+static int
+check_safe(void)
+{
+	for (uint32_t number = 0; number < states_count(); number++) {
+		if (!expand_all(number))
+			return 1;
+		if ((number & 255) != 0)
+			continue;
+		if (seconds() > run.seconds || states_count() > run.states) {
+			printf("INCOMPLETE: %zu states found, %u of them followed\n",
+			       states_count(), number);
+			return 2;
+		}
+	}
+	return 0;
+}
+
+int
+search(void)
+{
+	struct m_state s;
+	size_t found;
+	bool known;
+	int result;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	first_state(&s);
+	remember(states_put(&s, &known), 0, 0, 0);
+	result = check_safe();
+	found = states_count();
+	states_explain();
+	if (getenv("MODEL_DEEP") != NULL) {
+		struct m_state t;
+		print_path((uint32_t)strtoul(getenv("MODEL_DEEP"), NULL, 10), &t);
+	}
+	if (result == 0 && run.live)
+		result = check_live();
+	printf("states=%zu transitions=%llu depth=%u seconds=%.1f mib=%.0f violations=%d\n", found,
+	       (unsigned long long)transitions, depth, seconds(),
+	       (double)(states_bytes() + origins_room * sizeof(*origins)) / 1048576.0, result == 1);
+	return result;
+}
