@@ -424,6 +424,13 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 }
 
 static void
+done_detach(struct keeper *keeper, const struct step_result *result)
+{
+	keeper->facts.detached_lsn = result->lsn;
+	keeper->facts.detached_epoch = keeper->order.goal.epoch;
+}
+
+static void
 done_keep_wal(struct keeper *keeper, const struct step_result *result)
 {
 	keeper->view.wal_kept = true;
@@ -484,8 +491,7 @@ done(struct keeper *keeper, const struct step_result *result)
 		done_apply_set(keeper, result);
 		break;
 	case STEP_DETACH:
-		keeper->facts.detached_lsn = result->lsn;
-		keeper->facts.detached_epoch = keeper->order.goal.epoch;
+		done_detach(keeper, result);
 		break;
 	case STEP_FOLLOW:
 		view->followed = keeper->order.goal.upstream;
