@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
 struct break_text {
 	const char *word, *check, *doc;
 };
 
-#define BREAK_TEXT(name, word, check, doc) { word, check, doc },
-static const struct break_text texts[BREAK_COUNT] = { BREAKS(BREAK_TEXT) };
+#define BREAK_TEXT(name, word, check, doc) {word, check, doc},
+static const struct break_text texts[BREAK_COUNT] = {BREAKS(BREAK_TEXT)};
 #undef BREAK_TEXT
 
 const char *

@@ -12,15 +12,15 @@
 #include "base/pure/text.h"
 #include "core/codec.h"
 #include "core/decide.h"
-#include "sim.h"
+#include "sim/sim.h"
 
 /* The monitor's picture and what it waits for, when that is the question. */
 static void
 trace_picture(struct sim *sim)
 {
 	const struct snapshot *snap;
-	char                   lines[CODEC_LINE_MAX];
-	struct text            text = TEXT(lines);
+	char lines[CODEC_LINE_MAX];
+	struct text text = TEXT(lines);
 
 	codec_write(RECORD_GROUP, &sim->store.truth.group, &text);
 	TRACE(sim, "store", "%s", lines);
@@ -61,9 +61,9 @@ violation(struct sim *sim, const char *check, const char *format, ...)
 bool
 check_counts(const struct sim *sim, pgaf_node_id node)
 {
-	const struct group *group  = &sim->store.truth.group;
-	bool                within = false;
-	bool                former = group->promotion.node != 0 && node == group->promotion.from;
+	const struct group *group = &sim->store.truth.group;
+	bool within = false;
+	bool former = group->promotion.node != 0 && node == group->promotion.from;
 
 	if (node != group->primary && !former)
 		return false;
@@ -87,10 +87,10 @@ check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool 
 
 	for (uint32_t later = at.branch + 1; later <= sim->branch_count; later++) {
 		const struct branch *other = &sim->branches[later];
-		char                 text[LSN_TEXT_MAX];
+		char text[LSN_TEXT_MAX];
 
 		if (other->acked == 0 ||
-		    wal_contains(sim, (struct position){ .branch = later, .lsn = other->acked }, at))
+		    wal_contains(sim, (struct position){.branch = later, .lsn = other->acked}, at))
 			continue;
 		violation(sim, "ONE",
 		          "%s acknowledged %s on timeline %u, %lld ms after %s had on timeline %u",
@@ -115,8 +115,8 @@ check_holds_all(struct sim *sim, pgaf_node_id node, const char *check, const cha
 
 	for (uint32_t branch = 1; branch <= sim->branch_count; branch++) {
 		const struct branch *other = &sim->branches[branch];
-		struct position      last  = { .branch = branch, .lsn = other->counted };
-		char                 text[2][LSN_TEXT_MAX];
+		struct position last = {.branch = branch, .lsn = other->counted};
+		char text[2][LSN_TEXT_MAX];
 
 		if (other->counted == 0 || wal_contains(sim, end, last))
 			continue;
@@ -138,9 +138,9 @@ void
 check_decision(struct sim *sim, const struct decision *decision)
 {
 	const struct group *before = &sim->store.truth.group;
-	const struct group *after  = &decision->group;
-	const struct node  *chosen = snapshot_node(&sim->store.truth, after->promotion.node);
-	const struct node  *former = snapshot_node(&sim->store.truth, before->primary);
+	const struct group *after = &decision->group;
+	const struct node *chosen = snapshot_node(&sim->store.truth, after->promotion.node);
+	const struct node *former = snapshot_node(&sim->store.truth, before->primary);
 
 	if (!chosen || after->promotion.epoch == before->promotion.epoch || chosen == former)
 		return;
@@ -149,8 +149,8 @@ check_decision(struct sim *sim, const struct decision *decision)
 	    chosen->report.lsn >= former->report.stopped_lsn)
 		return;
 	for (uint32_t i = 0; i < before->possible_count; i++) {
-		const struct sync_set *set    = &before->possible[i];
-		bool                   member = sync_set_has(set, chosen->id, chosen->admission);
+		const struct sync_set *set = &before->possible[i];
+		bool member = sync_set_has(set, chosen->id, chosen->admission);
 
 		if (!sync_set_is_async(set) && (uint32_t)member + set->required >= set->count + 1)
 			continue;
@@ -169,7 +169,7 @@ check_promotion(struct sim *sim, pgaf_node_id node)
 void
 check_opened(struct sim *sim, pgaf_node_id node)
 {
-	/* A former primary that came back may be behind; it must not acknowledge, which ONE sees. */
+	/* A former primary may be behind; it must not acknowledge, which ONE sees. */
 	if (sim->store.truth.group.primary == node)
 		check_holds_all(sim, node, "DUR", "accepts clients");
 }
@@ -189,18 +189,19 @@ check_branch(struct sim *sim, uint32_t branch)
 static bool
 node_is_good(const struct sim *sim, const struct node *node, char *why, size_t room)
 {
-	const struct group *group   = &sim->store.truth.group;
-	const struct pg    *pg      = &sim->pg[node->id];
-	bool                primary = node->id == group->primary;
-	enum pgaf_state     wanted  = !primary                      ? PGAF_STATE_SECONDARY
-	                              : sim->store.truth.count > 1 ? PGAF_STATE_PRIMARY
-	                                                           : PGAF_STATE_SINGLE;
-	enum pg_status      status  = primary ? PG_PRIMARY : PG_STANDBY;
+	const struct group *group = &sim->store.truth.group;
+	const struct pg *pg = &sim->pg[node->id];
+	bool primary = node->id == group->primary;
+	enum pgaf_state wanted = !primary                     ? PGAF_STATE_SECONDARY
+	                         : sim->store.truth.count > 1 ? PGAF_STATE_PRIMARY
+	                                                      : PGAF_STATE_SINGLE;
+	enum pg_status status = primary ? PG_PRIMARY : PG_STANDBY;
 
 	if (node->goal.state == wanted && node->report.state == wanted && pg->status == status &&
 	    sim->keep[node->id].proc.alive)
 		return true;
-	snprintf(why, room, "%s reports %s, its goal is %s (epoch %llu, rule %u), its Postgres is %s",
+	snprintf(why, room,
+	         "%s reports %s, its goal is %s (epoch %llu, rule %u), its Postgres is %s",
 	         host_name(node->id), pgaf_state_name(node->report.state),
 	         pgaf_state_name(node->goal.state), (unsigned long long)node->goal.epoch,
 	         node->goal.rule, pg_status_name(pg->status));

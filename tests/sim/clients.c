@@ -5,7 +5,7 @@
  * They commit, wait, think and commit again.
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
 static void session_commit(struct sim *sim, struct event *event);
 static void session_open(struct sim *sim, struct event *event);
@@ -23,12 +23,12 @@ session_later(struct sim *sim, pgaf_node_id node, uint32_t number, pgaf_time del
 static void
 session_commit(struct sim *sim, struct event *event)
 {
-	struct pg      *pg      = &sim->pg[event->a];
+	struct pg *pg = &sim->pg[event->a];
 	struct client *session = &pg->sessions[event->b];
 
 	if (!session->open || session->number != event->x)
 		return;
-	/* A backend that has lost its postmaster notices when it reads: most of them, most times. */
+	/* A backend without its postmaster notices when it reads: most of them, most times. */
 	if (pg->status == PG_EXITED && rng_percent(&sim->rng, 70)) {
 		session->open = false;
 		return;
@@ -40,7 +40,7 @@ session_commit(struct sim *sim, struct event *event)
 static void
 session_open(struct sim *sim, struct event *event)
 {
-	struct pg      *pg      = &sim->pg[event->a];
+	struct pg *pg = &sim->pg[event->a];
 	struct client *session = &pg->sessions[event->b];
 
 	if (session->open || session->number != event->x || sim->writers_off)
@@ -49,7 +49,7 @@ session_open(struct sim *sim, struct event *event)
 		session_later(sim, event->a, event->b, PGAF_MSEC(100), session_open);
 		return;
 	}
-	session->open   = true;
+	session->open = true;
 	session->number = ++sim->next_id;
 	check_opened(sim, event->a);
 	session_later(sim, event->a, event->b, rng_between(&sim->rng, 0, PGAF_MSEC(20)),
@@ -72,7 +72,7 @@ clients_cut(struct sim *sim, pgaf_node_id node)
 	/* Who waits for a standby ends with a warning: that is no acknowledgement. */
 	pg->waiter_count = 0;
 	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-		pg->sessions[i].open   = false;
+		pg->sessions[i].open = false;
 		pg->sessions[i].number = ++sim->next_id;
 		if (pg->status == PG_PRIMARY)
 			session_later(sim, node, i,
@@ -87,8 +87,8 @@ client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, pgaf_l
 	if (session >= SESSIONS_MAX)
 		return;
 
-	struct pg      *pg = &sim->pg[node];
-	struct position at = { .branch = pg->at.branch, .lsn = lsn };
+	struct pg *pg = &sim->pg[node];
+	struct position at = {.branch = pg->at.branch, .lsn = lsn};
 
 	sim->counts.acknowledged++;
 	check_acknowledged(sim, node, at, check_counts(sim, node));

@@ -5,12 +5,12 @@
  * as a failover has begun.
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
 #define STORE_HANGS_MOST PGAF_SECONDS(3)
 
 #define FAULT_TEXT(name, text) text,
-static const char *const texts[SIM_FAULT_COUNT] = { FAULTS(FAULT_TEXT) };
+static const char *const texts[SIM_FAULT_COUNT] = {FAULTS(FAULT_TEXT)};
 #undef FAULT_TEXT
 
 const char *
@@ -63,7 +63,8 @@ host_lose_all(struct sim *sim)
 	for (uint32_t host = first; host <= sim->nodes; host++) {
 		host_lose(sim, host);
 		sim_after(sim, NULL, rng_between(&sim->plan, PGAF_MSEC(100), PGAF_SECONDS(8)),
-		          host_returns)->a = host;
+		          host_returns)
+			->a = host;
 	}
 }
 
@@ -111,7 +112,7 @@ static void
 fault_undo(struct sim *sim, struct event *event)
 {
 	enum fault fault = (enum fault)event->a;
-	uint32_t   host  = event->b;
+	uint32_t host = event->b;
 
 	if (sim->quiet)
 		return;
@@ -127,16 +128,24 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_KEEPER:
 	case SIM_FAULT_POSTMASTER_AND_KEEPER:
 	case SIM_FAULT_TERMINATE:
-	case SIM_FAULT_LEAVE: keep_start(sim, host); break;
-	case SIM_FAULT_FREEZE_MONITOR: mon_thawed(sim); break;
+	case SIM_FAULT_LEAVE:
+		keep_start(sim, host);
+		break;
+	case SIM_FAULT_FREEZE_MONITOR:
+		mon_thawed(sim);
+		break;
 	case SIM_FAULT_FREEZE_KEEPER:
 	case SIM_FAULT_FREEZE_POSTMASTER:
-	case SIM_FAULT_FREEZE_HOST: host_thaw(sim, host); break;
+	case SIM_FAULT_FREEZE_HOST:
+		host_thaw(sim, host);
+		break;
 	case SIM_FAULT_CUT_MONITOR:
 	case SIM_FAULT_CUT_MONITOR_ONE_WAY:
 	case SIM_FAULT_CUT_PEERS:
 	case SIM_FAULT_CUT_PEERS_ONE_WAY:
-	case SIM_FAULT_ISOLATE: host_heal(sim, host); break;
+	case SIM_FAULT_ISOLATE:
+		host_heal(sim, host);
+		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
 	case SIM_FAULT_DISK:
@@ -144,7 +153,8 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_SITE:
 	case SIM_FAULT_SWITCHOVER:
 	case SIM_FAULT_FAILOVER:
-	case SIM_FAULT_COUNT: break;
+	case SIM_FAULT_COUNT:
+		break;
 	}
 }
 
@@ -166,14 +176,29 @@ strike_process(struct sim *sim, enum fault fault, uint32_t host)
 }
 
 static void
+strike_network(struct sim *sim, enum fault fault, uint32_t host)
+{
+	bool monitor = fault != SIM_FAULT_CUT_PEERS && fault != SIM_FAULT_CUT_PEERS_ONE_WAY;
+	bool peers = fault != SIM_FAULT_CUT_MONITOR && fault != SIM_FAULT_CUT_MONITOR_ONE_WAY;
+	bool one_way =
+		fault == SIM_FAULT_CUT_MONITOR_ONE_WAY || fault == SIM_FAULT_CUT_PEERS_ONE_WAY;
+
+	host_cut(sim, host, monitor, peers, one_way ? 1 + (uint32_t)rng_below(&sim->plan, 2) : 3);
+}
+
+static void
 strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 {
-	uint32_t way = 1 + (uint32_t)rng_below(&sim->plan, 2);
-
 	switch (fault) {
-	case SIM_FAULT_FREEZE_KEEPER: proc_freeze(&sim->keep[host].proc); break;
-	case SIM_FAULT_FREEZE_HOST: host_freeze(sim, host); break;
-	case SIM_FAULT_FREEZE_MONITOR: proc_freeze(&sim->mon.proc); break;
+	case SIM_FAULT_FREEZE_KEEPER:
+		proc_freeze(&sim->keep[host].proc);
+		break;
+	case SIM_FAULT_FREEZE_HOST:
+		host_freeze(sim, host);
+		break;
+	case SIM_FAULT_FREEZE_MONITOR:
+		proc_freeze(&sim->mon.proc);
+		break;
 	case SIM_FAULT_FREEZE_POSTMASTER:
 		sim->pg[host].postmaster_frozen = sim->pg[host].postmaster;
 		break;
@@ -181,23 +206,33 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 		sim->pg[host].disk_since = sim->now;
 		sim->pg[host].disk_until = sim->now + length;
 		break;
-	case SIM_FAULT_SITE: host_lose_all(sim); break;
-	case SIM_FAULT_STORE_DISK: sim->store.disk_until = sim->now + length; break;
+	case SIM_FAULT_SITE:
+		host_lose_all(sim);
+		break;
+	case SIM_FAULT_STORE_DISK:
+		sim->store.disk_until = sim->now + length;
+		break;
 	case SIM_FAULT_TERMINATE:
 		keep_terminate(sim, host);
 		if (rng_percent(&sim->plan, 10))
 			keep_terminate(sim, host);
 		break;
-	case SIM_FAULT_LEAVE: keep_leave(sim, host); break;
-	case SIM_FAULT_CUT_MONITOR: host_cut(sim, host, true, false, 3); break;
-	case SIM_FAULT_CUT_MONITOR_ONE_WAY: host_cut(sim, host, true, false, way); break;
-	case SIM_FAULT_CUT_PEERS: host_cut(sim, host, false, true, 3); break;
-	case SIM_FAULT_CUT_PEERS_ONE_WAY: host_cut(sim, host, false, true, way); break;
-	case SIM_FAULT_ISOLATE: host_cut(sim, host, true, true, 3); break;
+	case SIM_FAULT_LEAVE:
+		keep_leave(sim, host);
+		break;
+	case SIM_FAULT_CUT_MONITOR:
+	case SIM_FAULT_CUT_MONITOR_ONE_WAY:
+	case SIM_FAULT_CUT_PEERS:
+	case SIM_FAULT_CUT_PEERS_ONE_WAY:
+	case SIM_FAULT_ISOLATE:
+		strike_network(sim, fault, host);
+		break;
 	case SIM_FAULT_SWITCHOVER:
 		store_request(sim, REQUEST_SWITCHOVER, rng_percent(&sim->plan, 50) ? host : 0);
 		break;
-	case SIM_FAULT_FAILOVER: store_request(sim, REQUEST_FAILOVER, 0); break;
+	case SIM_FAULT_FAILOVER:
+		store_request(sim, REQUEST_FAILOVER, 0);
+		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
 	case SIM_FAULT_POSTMASTER_AND_KEEPER:
@@ -205,8 +240,11 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 	case SIM_FAULT_HOST:
 	case SIM_FAULT_MONITOR:
 	case SIM_FAULT_STORE:
-	case SIM_FAULT_MONITOR_HOST: strike_process(sim, fault, host); break;
-	case SIM_FAULT_COUNT: break;
+	case SIM_FAULT_MONITOR_HOST:
+		strike_process(sim, fault, host);
+		break;
+	case SIM_FAULT_COUNT:
+		break;
 	}
 }
 
@@ -232,7 +270,7 @@ fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 	      (long long)(length / PGAF_MSEC(1)));
 	sim->counts.by_kind[fault]++;
 	strike_other(sim, fault, host, length);
-	undo    = sim_after(sim, NULL, length, fault_undo);
+	undo = sim_after(sim, NULL, length, fault_undo);
 	undo->a = (uint32_t)fault;
 	undo->b = host;
 }
@@ -293,7 +331,7 @@ fault_due(struct sim *sim, struct event *event)
 	note_second(sim);
 
 	enum fault fault = choose_fault(sim);
-	uint32_t   host  = choose_host(sim);
+	uint32_t host = choose_host(sim);
 
 	fault_strike(sim, fault, host, choose_length(sim));
 }
@@ -314,8 +352,8 @@ faults_on_failover(struct sim *sim, pgaf_node_id candidate)
 	if (!sim->strikes_twice || sim->quiet || rng_percent(&sim->plan, 30))
 		return;
 	if (rng_percent(&sim->plan, 40))
-		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(15)), freeze_candidate)->a =
-			candidate;
+		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(15)), freeze_candidate)
+			->a = candidate;
 	else
 		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(60)), fault_due);
 }
@@ -323,8 +361,8 @@ faults_on_failover(struct sim *sim, pgaf_node_id candidate)
 pgaf_time
 faults_plan(struct sim *sim)
 {
-	uint32_t  count = 1 + (uint32_t)rng_below(&sim->plan, 5);
-	pgaf_time at    = 0;
+	uint32_t count = 1 + (uint32_t)rng_below(&sim->plan, 5);
+	pgaf_time at = 0;
 
 	if (rng_percent(&sim->plan, 8)) /* a bad day */
 		count = 10 + (uint32_t)rng_below(&sim->plan, 25);
@@ -343,13 +381,13 @@ void
 faults_end(struct sim *sim)
 {
 	TRACE(sim, "fault", "all faults are over");
-	sim->quiet    = true;
+	sim->quiet = true;
 	sim->net.loss = 0;
 	sim->store.disk_until = 0;
 	if (sim->brk == BREAK_FLAP)
 		sim_after(sim, NULL, PGAF_SECONDS(17), store_flap);
 	for (uint32_t host = 0; host <= sim->nodes; host++) {
-		sim->host_up[host]       = true;
+		sim->host_up[host] = true;
 		sim->pg[host].disk_until = 0;
 		host_heal(sim, host);
 	}

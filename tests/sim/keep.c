@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/pure/text.h"
-#include "sim.h"
+#include "sim/sim.h"
 
 pgaf_time
 keep_now(const struct sim *sim, pgaf_node_id node)
@@ -30,9 +30,9 @@ keep_timer(struct sim *sim, struct event *event)
 void
 keep_run(struct sim *sim, pgaf_node_id node)
 {
-	struct keep  *keep = &sim->keep[node];
+	struct keep *keep = &sim->keep[node];
 	struct event *event;
-	pgaf_time     deadline;
+	pgaf_time deadline;
 
 	if (keep->exited)
 		return;
@@ -40,9 +40,9 @@ keep_run(struct sim *sim, pgaf_node_id node)
 	deadline = keeper_deadline(keep->engine);
 	if (deadline >= keep->timer_at)
 		return;
-	keep->timer_at     = deadline;
+	keep->timer_at = deadline;
 	keep->timer_serial = ++sim->next_id;
-	event    = sim_after(sim, &keep->proc, deadline - keep_now(sim, node), keep_timer);
+	event = sim_after(sim, &keep->proc, deadline - keep_now(sim, node), keep_timer);
 	event->a = node;
 	event->x = keep->timer_serial;
 }
@@ -52,7 +52,7 @@ keep_run(struct sim *sim, pgaf_node_id node)
 static void
 keep_observed(struct sim *sim, struct event *event)
 {
-	struct keep       *keep = &sim->keep[event->a];
+	struct keep *keep = &sim->keep[event->a];
 	struct observation seen;
 
 	keep->observing = false;
@@ -73,7 +73,8 @@ keep_observe(struct sim *sim, pgaf_node_id node)
 	sim_after(sim, &keep->proc,
 	          rng_tailed(&sim->rng, PGAF_USEC(500),
 	                     rng_once_in(&sim->rng, 20) ? PGAF_SECONDS(2) : PGAF_MSEC(40)),
-	          keep_observed)->a = node;
+	          keep_observed)
+		->a = node;
 }
 
 static void
@@ -129,11 +130,11 @@ static void
 ops_save(void *world, const struct note *note)
 {
 	struct keeper_world *keeper = world;
-	struct sim          *sim    = keeper->sim;
-	struct event        *event;
+	struct sim *sim = keeper->sim;
+	struct event *event;
 
-	event    = sim_after(sim, &sim->keep[keeper->node].proc,
-	                     pg_disk(sim, keeper->node, PGAF_MSEC(1)), keep_saving);
+	event = sim_after(sim, &sim->keep[keeper->node].proc,
+	                  pg_disk(sim, keeper->node, PGAF_MSEC(1)), keep_saving);
 	event->a = keeper->node;
 	event->load = load_get(sim);
 	*(struct note *)event->load = *note;
@@ -142,9 +143,9 @@ ops_save(void *world, const struct note *note)
 static void
 ops_watch_peers(void *world, const struct peer *peers, uint32_t count, pgaf_time interval)
 {
-	struct keeper_world *keeper            = world;
-	struct sim          *sim               = keeper->sim;
-	bool                 wanted[SIM_HOSTS] = { false };
+	struct keeper_world *keeper = world;
+	struct sim *sim = keeper->sim;
+	bool wanted[SIM_HOSTS] = {false};
 
 	for (uint32_t i = 0; i < count; i++)
 		wanted[peers[i].id] = true;
@@ -157,9 +158,12 @@ static const char *
 route_name(enum route route)
 {
 	switch (route) {
-	case ROUTE_CLOSED: return "closed";
-	case ROUTE_PRIMARY: return "primary";
-	case ROUTE_STANDBY: return "standby";
+	case ROUTE_CLOSED:
+		return "closed";
+	case ROUTE_PRIMARY:
+		return "primary";
+	case ROUTE_STANDBY:
+		return "standby";
 	}
 	return "closed";
 }
@@ -168,8 +172,8 @@ static void
 ops_show(void *world, const struct keeper_status *status)
 {
 	struct keeper_world *keeper = world;
-	struct sim          *sim    = keeper->sim;
-	struct keep         *keep   = &sim->keep[keeper->node];
+	struct sim *sim = keeper->sim;
+	struct keep *keep = &sim->keep[keeper->node];
 
 	if (status->route != keep->route)
 		TRACE(sim, host_name(keeper->node), "keeper > its route is %s",
@@ -201,11 +205,11 @@ static void
 ops_ended(void *world, int code)
 {
 	struct keeper_world *keeper = world;
-	struct sim          *sim    = keeper->sim;
-	struct keep         *keep   = &sim->keep[keeper->node];
+	struct sim *sim = keeper->sim;
+	struct keep *keep = &sim->keep[keeper->node];
 
 	TRACE(sim, host_name(keeper->node), "keeper > ends with code %d", code);
-	keep->exited    = true;
+	keep->exited = true;
 	keep->exit_code = code;
 	sim_after(sim, NULL, 0, keep_end)->a = keeper->node;
 }
@@ -228,18 +232,18 @@ ops_log(void *world, const struct pgaf_log *record)
 }
 
 static const struct keeper_ops keep_ops = {
-	.step        = keep_step,
-	.cancel      = keep_step_cancel,
-	.observe     = ops_observe,
-	.report      = ops_report,
-	.claim       = ops_claim,
-	.refresh     = ops_refresh,
-	.save        = ops_save,
+	.step = keep_step,
+	.cancel = keep_step_cancel,
+	.observe = ops_observe,
+	.report = ops_report,
+	.claim = ops_claim,
+	.refresh = ops_refresh,
+	.save = ops_save,
 	.watch_peers = ops_watch_peers,
-	.show        = ops_show,
-	.ended       = ops_ended,
-	.random      = ops_random,
-	.log         = ops_log,
+	.show = ops_show,
+	.ended = ops_ended,
+	.random = ops_random,
+	.log = ops_log,
 };
 
 /* ---- what it hears --------------------------------------------------------------------- */
@@ -276,13 +280,13 @@ keep_stops_it(const struct keep *keep)
 void
 keep_exit_seen(struct sim *sim, pgaf_node_id node)
 {
-	struct keep  *keep = &sim->keep[node];
+	struct keep *keep = &sim->keep[node];
 	struct event *event;
 
 	if (!keep->proc.alive || keep_stops_it(keep))
 		return;
-	event    = sim_after(sim, &keep->proc, rng_between(&sim->rng, PGAF_USEC(100), PGAF_MSEC(1)),
-	                     keep_exit);
+	event = sim_after(sim, &keep->proc, rng_between(&sim->rng, PGAF_USEC(100), PGAF_MSEC(1)),
+	                  keep_exit);
 	event->a = node;
 	event->b = sim->pg[node].exit_inside;
 }
@@ -292,9 +296,9 @@ keep_exit_seen(struct sim *sim, pgaf_node_id node)
 static void
 keep_new(struct sim *sim, struct event *event)
 {
-	pgaf_node_id          node    = event->a;
-	struct keep          *keep    = &sim->keep[node];
-	struct keeper_options options = { .formation = "default" };
+	pgaf_node_id node = event->a;
+	struct keep *keep = &sim->keep[node];
+	struct keeper_options options = {.formation = "default"};
 
 	snprintf(options.name, sizeof options.name, "%s", host_name(node));
 	keep->disk_note.node_id = node;
@@ -313,14 +317,14 @@ keep_start(struct sim *sim, pgaf_node_id node)
 	if (keep->proc.alive || !sim->host_up[node])
 		return;
 	proc_start(&keep->proc, node);
-	keep->world        = (struct keeper_world){ .sim = sim, .node = node };
+	keep->world = (struct keeper_world){.sim = sim, .node = node};
 	keep->clock_offset = rng_between(&sim->rng, 0, PGAF_SECONDS(1000));
-	keep->timer_at     = PGAF_NEVER;
-	keep->observing    = false;
-	keep->exited       = false;
-	keep->step         = (struct run_step){ .serial = ++sim->next_id };
+	keep->timer_at = PGAF_NEVER;
+	keep->observing = false;
+	keep->exited = false;
+	keep->step = (struct run_step){.serial = ++sim->next_id};
 	keep->exits_before = sim->pg[node].exits;
-	keep->route        = ROUTE_CLOSED;
+	keep->route = ROUTE_CLOSED;
 	probe_reset(sim, node);
 	TRACE(sim, host_name(node), "keeper > starts");
 	sim_after(sim, &keep->proc, PGAF_MSEC(2), keep_new)->a = node;
@@ -337,9 +341,9 @@ keep_kill(struct sim *sim, pgaf_node_id node)
 		TRACE(sim, host_name(node), "keeper > is killed");
 	proc_kill(sim, &keep->proc);
 	keeper_free(keep->engine);
-	keep->engine      = NULL;
+	keep->engine = NULL;
 	keep->step.active = false;
-	keep->died_at     = sim->now;
+	keep->died_at = sim->now;
 	link_keeper_gone(sim, node, !sim->host_up[node]);
 	probe_reset(sim, node);
 }

@@ -7,15 +7,15 @@
 
 #include <stdio.h>
 
-#include "sim.h"
-#include "steps.h"
+#include "sim/sim.h"
+#include "sim/steps.h"
 
 static void
 step_call(struct sim *sim, struct event *event)
 {
-	pgaf_node_id     node = event->a;
-	struct run_step *run  = &sim->keep[node].step;
-	pgaf_time        again;
+	pgaf_node_id node = event->a;
+	struct run_step *run = &sim->keep[node].step;
+	pgaf_time again;
 
 	if (!run->active || run->serial != event->x)
 		return;
@@ -31,7 +31,7 @@ step_call(struct sim *sim, struct event *event)
 	struct step_result result = run->result;
 
 	run->active = false;
-	result.ms   = (uint32_t)((sim->now - run->began) / PGAF_MSEC(1));
+	result.ms = (uint32_t)((sim->now - run->began) / PGAF_MSEC(1));
 	if (result.outcome != STEP_DONE || result.ms > 1000)
 		TRACE(sim, host_name(node), "keeper > %s: outcome %d after %u ms %s",
 		      step_name(result.step), (int)result.outcome, result.ms, result.text);
@@ -42,20 +42,20 @@ void
 keep_step(void *world, const struct step_order *order)
 {
 	struct keeper_world *keeper = world;
-	struct sim          *sim    = keeper->sim;
-	struct run_step     *run    = &sim->keep[keeper->node].step;
-	struct event        *event;
+	struct sim *sim = keeper->sim;
+	struct run_step *run = &sim->keep[keeper->node].step;
+	struct event *event;
 
 	TRACE(sim, host_name(keeper->node), "keeper > begins %s", step_name(order->step));
 	*run = (struct run_step){
 		.active = true,
 		.serial = ++sim->next_id,
-		.order  = *order,
-		.began  = sim->now,
-		.result = { .number = order->number, .step = order->step },
+		.order = *order,
+		.began = sim->now,
+		.result = {.number = order->number, .step = order->step},
 	};
-	event    = sim_after(sim, &sim->keep[keeper->node].proc,
-	                     rng_tailed(&sim->rng, PGAF_USEC(300), PGAF_MSEC(20)), step_call);
+	event = sim_after(sim, &sim->keep[keeper->node].proc,
+	                  rng_tailed(&sim->rng, PGAF_USEC(300), PGAF_MSEC(20)), step_call);
 	event->a = keeper->node;
 	event->x = run->serial;
 }
@@ -118,9 +118,9 @@ step_brief(struct sim *sim, pgaf_node_id node, struct run_step *run)
 static pgaf_time
 step_start(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	struct pg     *pg      = &sim->pg[node];
-	bool           primary = run->order.step == STEP_START_PRIMARY;
-	enum pg_status wanted  = primary ? PG_PRIMARY : PG_STANDBY;
+	struct pg *pg = &sim->pg[node];
+	bool primary = run->order.step == STEP_START_PRIMARY;
+	enum pg_status wanted = primary ? PG_PRIMARY : PG_STANDBY;
 
 	if (pg->postmaster && pg->status == wanted)
 		return step_ends(run, STEP_DONE, "");
@@ -149,8 +149,8 @@ step_stop_result(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
 	const struct pg *pg = &sim->pg[node];
 
-	run->result.lsn      = pg->flush;
-	run->result.clean    = pg->clean;
+	run->result.lsn = pg->flush;
+	run->result.clean = pg->clean;
 	run->result.timeline = pg_timeline(sim, pg);
 	return step_ends(run, STEP_DONE, "");
 }
@@ -217,15 +217,15 @@ step_detach(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (pg->status != PG_STANDBY)
 		return step_ends(run, STEP_FAILED, "it is not a standby that answers");
 	if (run->stage == 0) {
-		run->stage    = 1;
-		pg->upstream  = 0;
+		run->stage = 1;
+		pg->upstream = 0;
 		pg->admission = 0;
 		return rng_tailed(&sim->rng, PGAF_MSEC(4), PGAF_MSEC(60));
 	}
 	stream_end_receiver(sim, node);
 	if (!pg->local_wal_read)
 		return PGAF_MSEC(10);
-	run->result.lsn      = pg->flush;
+	run->result.lsn = pg->flush;
 	run->result.timeline = pg_timeline(sim, pg);
 	return step_ends(run, STEP_DONE, "");
 }
@@ -234,8 +234,8 @@ step_detach(struct sim *sim, pgaf_node_id node, struct run_step *run)
 static void
 follow_configure(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	static const struct sync_set fence = { .required = 1 };
-	struct pg                   *pg    = &sim->pg[node];
+	static const struct sync_set fence = {.required = 1};
+	struct pg *pg = &sim->pg[node];
 
 	if (run->order.settings.number_sync > 0 && pg->file.required == 0)
 		pg_set_names(sim, node, &fence);
@@ -251,7 +251,8 @@ step_follow(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (!pg->has_data || pg->status == PG_PRIMARY)
 		return step_ends(run, STEP_FAILED, "it is no standby");
 	switch (run->stage++) {
-	case 0: return pg_disk(sim, node, PGAF_MSEC(2));
+	case 0:
+		return pg_disk(sim, node, PGAF_MSEC(2));
 	case 1:
 		if (pg->upstream != run->order.goal.upstream ||
 		    pg->admission != run->order.goal.admission)
@@ -271,8 +272,8 @@ step_follow(struct sim *sim, pgaf_node_id node, struct run_step *run)
 static pgaf_time
 step_prove(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	const struct pg *pg       = &sim->pg[node];
-	pgaf_node_id     upstream = run->order.goal.upstream;
+	const struct pg *pg = &sim->pg[node];
+	pgaf_node_id upstream = run->order.goal.upstream;
 
 	if (run->stage++ == 0)
 		return net_delay(sim) * 4 + PGAF_MSEC(2);
@@ -292,9 +293,9 @@ step_prove(struct sim *sim, pgaf_node_id node, struct run_step *run)
 static pgaf_time
 step_rewind(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	struct pg       *pg       = &sim->pg[node];
-	pgaf_node_id     upstream = run->order.goal.upstream;
-	const struct pg *source   = &sim->pg[upstream];
+	struct pg *pg = &sim->pg[node];
+	pgaf_node_id upstream = run->order.goal.upstream;
+	const struct pg *source = &sim->pg[upstream];
 
 	if (!step_reaches(sim, node, upstream) || source->status != PG_PRIMARY ||
 	    (run->stage > 0 && run->y != source->start_number))
@@ -307,8 +308,8 @@ step_rewind(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		/* Trap 10: before the checkpoint pg_rewind finds nothing to do, and says so. */
 		if (source->disk_branch != source->at.branch)
 			return step_ends(run, STEP_DONE, "");
-		run->stage           = 1;
-		run->y               = source->start_number;
+		run->stage = 1;
+		run->y = source->start_number;
 		pg->clone_unfinished = true;
 		return rng_between(&sim->rng, PGAF_MSEC(150), PGAF_MSEC(1200));
 	}
@@ -320,10 +321,10 @@ step_rewind(struct sim *sim, pgaf_node_id node, struct run_step *run)
 static pgaf_time
 step_clone(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	struct pg       *pg       = &sim->pg[node];
-	pgaf_node_id     upstream = run->order.goal.upstream;
-	const struct pg *source   = &sim->pg[upstream];
-	uint64_t         wanted   = run->order.system_identifier;
+	struct pg *pg = &sim->pg[node];
+	pgaf_node_id upstream = run->order.goal.upstream;
+	const struct pg *source = &sim->pg[upstream];
+	uint64_t wanted = run->order.system_identifier;
 
 	if (!step_reaches(sim, node, upstream) ||
 	    (run->stage > 0 && run->y != source->start_number))
@@ -333,9 +334,9 @@ step_clone(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (run->stage == 0) {
 		if (pg->proc.alive)
 			return step_ends(run, STEP_FAILED, "it runs");
-		run->stage           = 1;
-		run->y               = source->start_number;
-		pg->has_data         = false;
+		run->stage = 1;
+		run->y = source->start_number;
+		pg->has_data = false;
 		pg->clone_unfinished = true;
 		return rng_between(&sim->rng, PGAF_MSEC(300), PGAF_MSEC(2500));
 	}
@@ -348,12 +349,13 @@ step_clone(struct sim *sim, pgaf_node_id node, struct run_step *run)
 static pgaf_time
 step_promote(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	struct pg         *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 	const struct goal *goal = &run->order.goal;
 
-	if (pg->status == PG_PRIMARY && (run->stage >= 3 || pg_timeline(sim, pg) == goal->timeline)) {
+	if (pg->status == PG_PRIMARY &&
+	    (run->stage >= 3 || pg_timeline(sim, pg) == goal->timeline)) {
 		run->result.timeline = pg_timeline(sim, pg);
-		run->result.lsn      = sim->branches[pg->at.branch].fork;
+		run->result.lsn = sim->branches[pg->at.branch].fork;
 		return step_ends(run,
 		                 run->result.timeline == goal->timeline ? STEP_DONE
 		                                                        : STEP_WRONG_TIMELINE,
@@ -396,7 +398,7 @@ step_settle(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		pgaf_time busy = rng_tailed(&sim->rng, PGAF_MSEC(60), PGAF_SECONDS(4));
 
 		pg->checkpointer_busy_until = sim->now + busy;
-		pg->at.lsn                  = (pg->at.lsn + SEGMENT) & ~(SEGMENT - 1);
+		pg->at.lsn = (pg->at.lsn + SEGMENT) & ~(SEGMENT - 1);
 		return busy;
 	}
 	pg_checkpoint(sim, node);
@@ -414,8 +416,8 @@ step_fence(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		run->stage = 1;
 		pg_stop_now(sim, node, false);
 		pg->standby_signal = true;
-		pg->upstream       = 0;
-		pg->admission      = 0;
+		pg->upstream = 0;
+		pg->admission = 0;
 		return PGAF_MSEC(5);
 	}
 	if (!pg->has_data || sim->now - run->began > PGAF_SECONDS(30))
@@ -425,39 +427,54 @@ step_fence(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	return PGAF_MSEC(5);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------ */
 
 pgaf_time
 step_advance(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
 	switch (run->order.step) {
-	case STEP_INITDB: return step_initdb(sim, node, run);
+	case STEP_INITDB:
+		return step_initdb(sim, node, run);
 	case STEP_START_PRIMARY:
-	case STEP_START_STANDBY: return step_start(sim, node, run);
+	case STEP_START_STANDBY:
+		return step_start(sim, node, run);
 	case STEP_STOP:
 	case STEP_STOP_IMMEDIATE:
-	case STEP_REAP: return step_stop(sim, node, run);
-	case STEP_HAND_OVER: return step_hand_over(sim, node, run);
-	case STEP_APPLY_SET: return step_apply_set(sim, node, run);
-	case STEP_DETACH: return step_detach(sim, node, run);
-	case STEP_FOLLOW: return step_follow(sim, node, run);
-	case STEP_PROVE_HISTORY: return step_prove(sim, node, run);
-	case STEP_REWIND: return step_rewind(sim, node, run);
-	case STEP_CLONE: return step_clone(sim, node, run);
-	case STEP_PROMOTE: return step_promote(sim, node, run);
-	case STEP_SETTLE: return step_settle(sim, node, run);
-	case STEP_FENCE: return step_fence(sim, node, run);
+	case STEP_REAP:
+		return step_stop(sim, node, run);
+	case STEP_HAND_OVER:
+		return step_hand_over(sim, node, run);
+	case STEP_APPLY_SET:
+		return step_apply_set(sim, node, run);
+	case STEP_DETACH:
+		return step_detach(sim, node, run);
+	case STEP_FOLLOW:
+		return step_follow(sim, node, run);
+	case STEP_PROVE_HISTORY:
+		return step_prove(sim, node, run);
+	case STEP_REWIND:
+		return step_rewind(sim, node, run);
+	case STEP_CLONE:
+		return step_clone(sim, node, run);
+	case STEP_PROMOTE:
+		return step_promote(sim, node, run);
+	case STEP_SETTLE:
+		return step_settle(sim, node, run);
+	case STEP_FENCE:
+		return step_fence(sim, node, run);
 	case STEP_ADOPT:
 	case STEP_CONFIGURE:
 	case STEP_CUT_CLIENTS:
 	case STEP_ROLES:
 	case STEP_SLOTS:
 	case STEP_KEEP_WAL:
-	case STEP_KEEP_STANDBY: return step_brief(sim, node, run);
+	case STEP_KEEP_STANDBY:
+		return step_brief(sim, node, run);
 	case STEP_NONE:
 	case STEP_NOTE:
 	case STEP_CLAIM:
-	case STEP_COUNT: break;
+	case STEP_COUNT:
+		break;
 	}
 	return step_ends(run, STEP_REFUSED, "this is no step of an instance");
 }

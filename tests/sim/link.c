@@ -5,12 +5,12 @@
  * Each half second both ends look whether they could still hear each other.
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
-#define SILENCE     PGAF_SECONDS(4)
+#define SILENCE PGAF_SECONDS(4)
 #define BACKOFF_MIN PGAF_MSEC(50)
 #define BACKOFF_MAX PGAF_SECONDS(2)
-#define TICK        PGAF_MSEC(500)
+#define TICK PGAF_MSEC(500)
 
 static void link_try(struct sim *sim, struct event *event);
 
@@ -25,12 +25,12 @@ link_is(const struct sim *sim, const struct event *event)
 static struct event *
 link_up(struct sim *sim, pgaf_node_id node, event_fn fn)
 {
-	struct keep  *keep  = &sim->keep[node];
+	struct keep *keep = &sim->keep[node];
 	struct event *event = net_send(sim,
-	                               (struct route_to){ .from     = node,
-	                                                  .to       = 0,
-	                                                  .receiver = &sim->store.proc,
-	                                                  .last     = &keep->link_up_last },
+	                               (struct route_to){.from = node,
+	                                                 .to = 0,
+	                                                 .receiver = &sim->store.proc,
+	                                                 .last = &keep->link_up_last},
 	                               fn);
 
 	event->a = node;
@@ -41,12 +41,12 @@ link_up(struct sim *sim, pgaf_node_id node, event_fn fn)
 static struct event *
 link_down(struct sim *sim, pgaf_node_id node, event_fn fn)
 {
-	struct keep  *keep  = &sim->keep[node];
+	struct keep *keep = &sim->keep[node];
 	struct event *event = net_send(sim,
-	                               (struct route_to){ .from     = 0,
-	                                                  .to       = node,
-	                                                  .receiver = &keep->proc,
-	                                                  .last     = &keep->link_down_last },
+	                               (struct route_to){.from = 0,
+	                                                 .to = node,
+	                                                 .receiver = &keep->proc,
+	                                                 .last = &keep->link_down_last},
 	                               fn);
 
 	event->a = node;
@@ -67,7 +67,8 @@ link_retry(struct sim *sim, pgaf_node_id node)
 	sim_after(sim, &keep->proc,
 	          keep->link_backoff / 2 +
 	                  (pgaf_time)rng_below(&sim->rng, (uint64_t)keep->link_backoff / 2 + 1),
-	          link_try)->a = node;
+	          link_try)
+		->a = node;
 	keep->link_backoff *= 2;
 	if (keep->link_backoff > BACKOFF_MAX)
 		keep->link_backoff = BACKOFF_MAX;
@@ -80,7 +81,7 @@ link_lose(struct sim *sim, pgaf_node_id node)
 
 	if (!keep->link_open)
 		return;
-	keep->link_open   = false;
+	keep->link_open = false;
 	keep->link_serial = ++sim->next_id;
 	TRACE(sim, host_name(node), "keeper > lost its session with the store");
 	if (keep->claim_open)
@@ -125,13 +126,13 @@ link_opened(struct sim *sim, struct event *event)
 		return;
 	}
 	if (!keep->enrolled) {
-		keep->enrolled         = store_register(sim, node);
+		keep->enrolled = store_register(sim, node);
 		keep->disk_note.node_id = node;
 	}
-	keep->link_open               = true;
-	keep->link_serial             = ++sim->next_id;
-	keep->link_heard_at           = sim->now;
-	keep->link_backoff            = BACKOFF_MIN;
+	keep->link_open = true;
+	keep->link_serial = ++sim->next_id;
+	keep->link_heard_at = sim->now;
+	keep->link_backoff = BACKOFF_MIN;
 	sim->store.session_open[node] = true;
 	sim->store.session_lost_at[node] = sim->now;
 	keeper_on_link(keep->engine, keep_now(sim, node), true);
@@ -155,12 +156,12 @@ link_try(struct sim *sim, struct event *event)
 	keep->link_trying = true;
 
 	/* Connect, authenticate, hello: three round trips. */
-	struct event *opened = sim_after(sim, &keep->proc, 6 * net_delay(sim) + PGAF_MSEC(3),
-	                                 link_opened);
+	struct event *opened =
+		sim_after(sim, &keep->proc, 6 * net_delay(sim) + PGAF_MSEC(3), link_opened);
 
-	opened->a    = node;
+	opened->a = node;
 	opened->from = 0;
-	opened->to   = node;
+	opened->to = node;
 }
 
 void
@@ -168,10 +169,10 @@ link_start(struct sim *sim, pgaf_node_id node)
 {
 	struct keep *keep = &sim->keep[node];
 
-	keep->link_open    = false;
-	keep->link_trying  = false;
-	keep->claim_open   = false;
-	keep->link_serial  = ++sim->next_id;
+	keep->link_open = false;
+	keep->link_trying = false;
+	keep->claim_open = false;
+	keep->link_serial = ++sim->next_id;
 	keep->link_backoff = PGAF_MSEC(2);
 	link_retry(sim, node);
 	keep->link_backoff = BACKOFF_MIN;
@@ -190,8 +191,8 @@ link_keeper_gone(struct sim *sim, pgaf_node_id node, bool silent)
 {
 	struct keep *keep = &sim->keep[node];
 
-	keep->link_open   = false;
-	keep->claim_open  = false;
+	keep->link_open = false;
+	keep->claim_open = false;
 	keep->link_trying = false;
 	if (!silent && sim->store.proc.alive)
 		link_up(sim, node, link_session_ended);
@@ -203,7 +204,7 @@ static void
 link_tick_store(struct sim *sim, pgaf_node_id node)
 {
 	struct simstore *store = &sim->store;
-	bool             there = sim->keep[node].proc.alive && sim->keep[node].link_open;
+	bool there = sim->keep[node].proc.alive && sim->keep[node].link_open;
 
 	if (!store->session_open[node] || store->proc.frozen)
 		return;
@@ -222,7 +223,7 @@ link_tick(struct sim *sim, struct event *event)
 
 	link_tick_store(sim, node);
 	if (keep->proc.alive && !keep->proc.frozen && keep->link_open) {
-		bool open  = net_is_open(sim, 0, node);
+		bool open = net_is_open(sim, 0, node);
 		bool there = sim->store.proc.alive && sim->store.session_open[node];
 
 		if (open && there && !sim->store.proc.frozen)
@@ -256,7 +257,7 @@ link_send_orders(struct sim *sim, pgaf_node_id node, bool answer)
 	struct event *event = link_down(sim, node, link_goal);
 
 	event->load = load_get(sim);
-	event->b    = answer;
+	event->b = answer;
 	store_orders(sim, node, event->load);
 }
 
@@ -278,7 +279,7 @@ link_report(struct sim *sim, pgaf_node_id node, const struct report *report, boo
 	struct event *event = link_up(sim, node, link_report_arrives);
 
 	event->load = load_get(sim);
-	event->b    = urgent;
+	event->b = urgent;
 	*(struct report *)event->load = *report;
 }
 
@@ -303,7 +304,7 @@ link_claim_result(struct sim *sim, struct event *event)
 
 	if (!link_is(sim, event) || !keep->claim_open)
 		return;
-	keep->claim_open    = false;
+	keep->claim_open = false;
 	keep->link_heard_at = sim->now;
 	keeper_on_claim(keep->engine, keep_now(sim, event->a), event->b != 0, true);
 	keep_run(sim, event->a);

@@ -10,24 +10,27 @@
 #include <string.h>
 #include <time.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
 #define TAIL 150
 
 struct options {
 	uint64_t first, last;
 	uint32_t nodes;
-	bool     trace;
-	bool     kinds;
-	bool     all; /* go on after a violation, one line each */
+	bool trace;
+	bool kinds;
+	bool forget;
+	bool all; /* go on after a violation, one line each */
 	enum brk brk;
+	bool every_break;
 };
 
 static void
 usage(FILE *to)
 {
-	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--all]\n"
-	      "                [--break RULE|list]\n", to);
+	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--all] [--forget]\n"
+	      "                [--break RULE|all|list]\n",
+	      to);
 }
 
 static bool
@@ -36,11 +39,11 @@ parse_seeds(const char *text, struct options *options)
 	char *end;
 
 	options->first = strtoull(text, &end, 10);
-	options->last  = options->first;
+	options->last = options->first;
 	if (end == text)
 		return false;
 	if (strncmp(end, "..", 2) == 0) {
-		text          = end + 2;
+		text = end + 2;
 		options->last = strtoull(text, &end, 10);
 	}
 	return *end == '\0' && end != text && options->first <= options->last;
@@ -58,31 +61,52 @@ static bool
 parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{ "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
-		{ "trace", no_argument, NULL, 't' },       { "break", required_argument, NULL, 'b' },
-		{ "kinds", no_argument, NULL, 'k' },       { "all", no_argument, NULL, 'a' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"seeds", required_argument, NULL, 's'},
+		{"nodes", required_argument, NULL, 'n'},
+		{"trace", no_argument, NULL, 't'},
+		{"break", required_argument, NULL, 'b'},
+		{"kinds", no_argument, NULL, 'k'},
+		{"all", no_argument, NULL, 'a'},
+		{"forget", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	bool seeds = false;
 
 	for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
 		switch (c) {
-		case 's': seeds = parse_seeds(optarg, options); break;
-		case 'n': options->nodes = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 't': options->trace = true; break;
-		case 'k': options->kinds = true; break;
-		case 'a': options->all = true; break;
+		case 's':
+			seeds = parse_seeds(optarg, options);
+			break;
+		case 'n':
+			options->nodes = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			options->trace = true;
+			break;
+		case 'k':
+			options->kinds = true;
+			break;
+		case 'a':
+			options->all = true;
+			break;
+		case 'f':
+			options->forget = true;
+			break;
 		case 'b':
 			if (strcmp(optarg, "list") == 0) {
 				list_breaks();
 				exit(0);
 			}
-			if (!break_find(optarg, &options->brk))
+			options->every_break = strcmp(optarg, "all") == 0;
+			if (!options->every_break && !break_find(optarg, &options->brk))
 				return false;
 			break;
-		case 'h': usage(stdout); exit(0);
-		default: return false;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			return false;
 		}
 	}
 	return seeds && options->nodes >= 1 && options->nodes <= PGAF_NODES_MAX && optind == argc;
@@ -113,14 +137,15 @@ tell_story(const struct options *options, uint64_t seed)
 {
 	struct sim *sim = sim_new(seed, options->nodes, options->brk);
 
+	sim->forget = options->forget;
 	sim->tracing = true;
 	sim_story(sim);
 	trace_tail(sim, TAIL);
 	printf("seed %llu, %lld ms: %s violated: %s\n", (unsigned long long)seed,
 	       (long long)((sim->now - SIM_EPOCH) / PGAF_MSEC(1)), sim->failed_check,
 	       sim->failed_text);
-	printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s%s\n", (unsigned long long)seed,
-	       options->nodes, options->brk ? " --break " : "",
+	printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s%s%s\n", (unsigned long long)seed,
+	       options->nodes, options->forget ? " --forget" : "", options->brk ? " --break " : "",
 	       options->brk ? break_word(options->brk) : "");
 	sim_free(sim);
 }
@@ -129,11 +154,12 @@ static bool
 run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 {
 	struct sim *sim = sim_new(seed, options->nodes, options->brk);
-	bool        good;
+	bool good;
 
-	sim->tracing         = options->trace;
+	sim->forget = options->forget;
+	sim->tracing = options->trace;
 	sim->trace_to_stdout = options->trace;
-	good                 = sim_story(sim);
+	good = sim_story(sim);
 	add(sum, &sim->counts);
 	/* A broken rule has to be found by the check that it is for. */
 	if (options->brk != BREAK_NONE)
@@ -181,27 +207,57 @@ report_counts(const struct counts *sum, double seconds, uint64_t violations)
 	       (unsigned long long)violations);
 }
 
+static uint64_t
+run_seeds(const struct options *options, struct counts *sum)
+{
+	uint64_t bad = 0;
+
+	for (uint64_t seed = options->first; seed <= options->last; seed++) {
+		bad += !run_seed(options, seed, sum);
+		if (bad > 0 && !options->all)
+			break;
+	}
+	return bad;
+}
+
+/* Every broken rule has to be caught; how many were not. */
+static uint64_t
+run_breaks(struct options *options, struct counts *sum)
+{
+	uint64_t missed = 0;
+
+	for (int i = 1; i < BREAK_COUNT; i++) {
+		options->brk = (enum brk)i;
+		if (run_seeds(options, sum) > 0)
+			continue;
+		printf("broken rule %s: NOT caught by %s\n", break_word(options->brk),
+		       break_check(options->brk));
+		missed++;
+	}
+	return missed;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct options options = { .nodes = 2 };
-	struct counts  sum     = { 0 };
-	double         began   = seconds_now();
-	uint64_t       bad     = 0;
+	struct options options = {.nodes = 2};
+	struct counts sum = {0};
+	double began = seconds_now();
+	uint64_t bad;
 
 	if (!parse(argc, argv, &options)) {
 		usage(stderr);
 		return 2;
 	}
-	for (uint64_t seed = options.first; seed <= options.last; seed++) {
-		bad += !run_seed(&options, seed, &sum);
-		if (bad > 0 && !options.all)
-			break;
-	}
+	if (options.every_break)
+		bad = run_breaks(&options, &sum);
+	else if (options.brk != BREAK_NONE)
+		bad = run_seeds(&options, &sum) == 0;
+	else
+		bad = run_seeds(&options, &sum);
 	for (int i = 0; options.kinds && i < SIM_FAULT_COUNT; i++)
-		printf("%8llu  %s\n", (unsigned long long)sum.by_kind[i], fault_text((enum fault)i));
+		printf("%8llu  %s\n", (unsigned long long)sum.by_kind[i],
+		       fault_text((enum fault)i));
 	report_counts(&sum, seconds_now() - began, bad);
-	if (options.brk != BREAK_NONE)
-		return bad > 0 ? 0 : 1;
 	return bad > 0 ? 1 : 0;
 }

@@ -7,7 +7,7 @@
 
 #include <pgaf/error.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
 pgaf_time
 mon_now(const struct sim *sim)
@@ -28,13 +28,13 @@ void
 mon_run(struct sim *sim)
 {
 	struct mon *mon = &sim->mon;
-	pgaf_time   deadline;
+	pgaf_time deadline;
 
 	monitor_run(mon->engine, mon_now(sim));
 	deadline = monitor_deadline(mon->engine);
 	if (deadline >= mon->timer_at)
 		return;
-	mon->timer_at     = deadline;
+	mon->timer_at = deadline;
 	mon->timer_serial = ++sim->next_id;
 	sim_after(sim, &mon->proc, deadline - mon_now(sim), mon_timer)->x = mon->timer_serial;
 }
@@ -51,8 +51,8 @@ static void
 mon_loaded(struct sim *sim, struct event *event)
 {
 	struct simstore *store = &sim->store;
-	pgaf_time        age   = sim->now - store->born;
-	struct snapshot  snap;
+	pgaf_time age = sim->now - store->born;
+	struct snapshot snap;
 
 	(void)event;
 	if (!sim->mon.store_open || !store->proc.alive)
@@ -92,22 +92,22 @@ mon_commit_flushed(struct sim *sim, struct event *event)
 static void
 mon_commit(void *world, const struct decision *decision)
 {
-	struct sim   *sim = world;
+	struct sim *sim = world;
 	struct event *event;
 
 	if (!sim->store.proc.alive)
 		return;
-	event       = sim_after(sim, &sim->store.proc, store_flush_time(sim), mon_commit_flushed);
+	event = sim_after(sim, &sim->store.proc, store_flush_time(sim), mon_commit_flushed);
 	event->load = load_get(sim);
-	event->x    = sim->mon.proc.run;
+	event->x = sim->mon.proc.run;
 	*(struct decision *)event->load = *decision;
 }
 
 static void
 mon_probe(void *world, const struct node *nodes, uint32_t count, const struct settings *settings)
 {
-	struct sim *sim               = world;
-	bool        wanted[SIM_HOSTS] = { false };
+	struct sim *sim = world;
+	bool wanted[SIM_HOSTS] = {false};
 
 	for (uint32_t i = 0; i < count; i++)
 		wanted[nodes[i].id] = true;
@@ -147,11 +147,11 @@ mon_log(void *world, const struct pgaf_log *record)
 }
 
 static const struct monitor_ops mon_ops = {
-	.load         = mon_load,
-	.commit       = mon_commit,
-	.probe        = mon_probe,
+	.load = mon_load,
+	.commit = mon_commit,
+	.probe = mon_probe,
 	.ask_sessions = mon_ask_sessions,
-	.log          = mon_log,
+	.log = mon_log,
 };
 
 /* ---- what it hears ------------------------------------------------------------------ */
@@ -180,7 +180,7 @@ mon_hint(struct sim *sim, pgaf_node_id node, bool changed)
 
 	if (!sim->mon.proc.alive || !sim->mon.store_open || rng_once_in(&sim->rng, 100))
 		return;
-	event    = mon_later(sim, PGAF_USEC(400), mon_news);
+	event = mon_later(sim, PGAF_USEC(400), mon_news);
 	event->a = node;
 	event->b = changed;
 }
@@ -240,7 +240,8 @@ mon_store_lost(struct sim *sim)
 	if (!sim->mon.proc.alive || !sim->mon.store_open)
 		return;
 	sim->mon.store_open = false;
-	mon_later(sim, PGAF_MSEC(1), mon_disconnected);
+	/* Always before the next session is open. */
+	sim_after(sim, &sim->mon.proc, PGAF_MSEC(1), mon_disconnected);
 }
 
 void
@@ -252,8 +253,8 @@ mon_start(struct sim *sim)
 		return;
 	proc_start(&mon->proc, 0);
 	mon->clock_offset = rng_between(&sim->rng, 0, PGAF_SECONDS(1000));
-	mon->timer_at     = PGAF_NEVER;
-	mon->store_open   = false;
+	mon->timer_at = PGAF_NEVER;
+	mon->store_open = false;
 	probe_reset(sim, 0);
 	TRACE(sim, "monitor", "starts");
 	mon->engine = monitor_new("default", 0, &mon_ops, sim, mon_now(sim));
@@ -273,7 +274,7 @@ mon_kill(struct sim *sim)
 	TRACE(sim, "monitor", "is killed");
 	proc_kill(sim, &mon->proc);
 	monitor_free(mon->engine);
-	mon->engine     = NULL;
+	mon->engine = NULL;
 	mon->store_open = false;
 	probe_reset(sim, 0);
 }

@@ -5,16 +5,17 @@
  * random delay law per run; a lost packet costs a retransmission.
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
 void
 net_init(struct sim *sim)
 {
 	struct rng *rng = &sim->plan;
 
-	sim->net.typical = rng_between(rng, PGAF_USEC(30), PGAF_USEC(rng_percent(rng, 20) ? 5000 : 400));
-	sim->net.worst   = rng_between(rng, PGAF_MSEC(1), PGAF_MSEC(60));
-	sim->net.loss    = rng_percent(rng, 25) ? (uint32_t)rng_below(rng, 20) : 0;
+	sim->net.typical =
+		rng_between(rng, PGAF_USEC(30), PGAF_USEC(rng_percent(rng, 20) ? 5000 : 400));
+	sim->net.worst = rng_between(rng, PGAF_MSEC(1), PGAF_MSEC(60));
+	sim->net.loss = rng_percent(rng, 25) ? (uint32_t)rng_below(rng, 20) : 0;
 }
 
 pgaf_time
@@ -22,7 +23,8 @@ net_delay(struct sim *sim)
 {
 	pgaf_time delay = rng_tailed(&sim->rng, sim->net.typical, sim->net.worst);
 
-	for (pgaf_time again = PGAF_MSEC(200); sim->net.loss > 0 && again < PGAF_SECONDS(2); again *= 2) {
+	for (pgaf_time again = PGAF_MSEC(200); sim->net.loss > 0 && again < PGAF_SECONDS(2);
+	     again *= 2) {
 		if (rng_below(&sim->rng, 1000) >= sim->net.loss)
 			break;
 		delay += again;
@@ -34,7 +36,7 @@ struct event *
 net_send(struct sim *sim, struct route_to route, event_fn fn)
 {
 	struct path *path = &sim->net.path[route.from][route.to];
-	pgaf_time    at   = sim->now + net_delay(sim);
+	pgaf_time at = sim->now + net_delay(sim);
 
 	if (at <= path->busy_until)
 		at = path->busy_until + 1;
@@ -46,7 +48,7 @@ net_send(struct sim *sim, struct route_to route, event_fn fn)
 	struct event *event = sim_after(sim, route.receiver, at - sim->now, fn);
 
 	event->from = route.from;
-	event->to   = route.to;
+	event->to = route.to;
 	return event;
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/pure/text.h"
-#include "sim.h"
+#include "sim/sim.h"
 
 #define RECORD_BYTES 120
 
@@ -18,7 +18,7 @@ static void pg_tick(struct sim *sim, struct event *event);
 void
 pg_init(struct sim *sim, pgaf_node_id node)
 {
-	sim->pg[node] = (struct pg){ .status = PG_ABSENT };
+	sim->pg[node] = (struct pg){.status = PG_ABSENT};
 	sim->pg[node].proc.host = node;
 }
 
@@ -38,7 +38,7 @@ pg_accepts(const struct pg *pg)
 struct position
 pg_end(const struct pg *pg)
 {
-	return (struct position){ .branch = pg->at.branch, .lsn = pg->flush };
+	return (struct position){.branch = pg->at.branch, .lsn = pg->flush};
 }
 
 uint32_t
@@ -61,19 +61,19 @@ pg_disk(struct sim *sim, pgaf_node_id node, pgaf_time typical)
 static void
 pg_open(struct sim *sim, pgaf_node_id node)
 {
-	struct pg     *pg     = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 	struct branch *branch = &sim->branches[pg->at.branch];
-	bool           alone  = branch->writer == node && branch->end <= pg->flush;
+	bool alone = branch->writer == node && branch->end <= pg->flush;
 
-	pg->status      = PG_PRIMARY;
+	pg->status = PG_PRIMARY;
 	pg->was_primary = true;
 	/* Whoever writes where another has written makes a second history of that number. */
 	if (!alone)
 		pg->at.branch = wal_branch(sim, node, branch->number, pg_end(pg));
 	pg->at.lsn += RECORD_BYTES;
-	pg->flush                           = pg->at.lsn;
-	sim->branches[pg->at.branch].end    = pg->flush;
-	pg->replay                          = pg->flush;
+	pg->flush = pg->at.lsn;
+	sim->branches[pg->at.branch].end = pg->flush;
+	pg->replay = pg->flush;
 	TRACE(sim, host_name(node), "postgres > open for writes on timeline %u",
 	      pg_timeline(sim, pg));
 	check_opened(sim, node);
@@ -87,7 +87,7 @@ pg_recovered(struct sim *sim, struct event *event)
 
 	if (pg->status != PG_STARTING && pg->status != PG_STANDBY)
 		return;
-	pg->replay         = pg->flush;
+	pg->replay = pg->flush;
 	pg->local_wal_read = true;
 	if (!pg->standby_signal && pg->status == PG_STARTING)
 		pg_open(sim, event->a);
@@ -114,25 +114,25 @@ pg_start(struct sim *sim, pgaf_node_id node)
 
 	pg_reap(sim, node);
 	proc_start(&pg->proc, node);
-	pg->status         = PG_STARTING;
-	pg->postmaster     = true;
-	pg->start_number   = ++sim->next_id;
-	pg->shown          = pg->file;
-	pg->flag           = pg->file.required > 0 && sim->brk != BREAK_FORCE;
-	pg->reload_serial  = ++sim->next_id;
-	pg->shown_serial   = pg->reload_serial;
-	pg->released       = 0;
-	pg->poisoned       = false;
-	pg->waiter_count   = 0;
+	pg->status = PG_STARTING;
+	pg->postmaster = true;
+	pg->start_number = ++sim->next_id;
+	pg->shown = pg->file;
+	pg->flag = pg->file.required > 0 && sim->brk != BREAK_FORCE;
+	pg->reload_serial = ++sim->next_id;
+	pg->shown_serial = pg->reload_serial;
+	pg->released = 0;
+	pg->poisoned = false;
+	pg->waiter_count = 0;
 	pg->promoting_since = 0;
 	pg->local_wal_read = false;
-	pg->receiver       = (struct walreceiver){ 0 };
+	pg->receiver = (struct walreceiver){0};
 	memset(pg->senders, 0, sizeof pg->senders);
 	memset(pg->sessions, 0, sizeof pg->sessions);
 	TRACE(sim, host_name(node), "postgres > starts %s",
 	      pg->standby_signal ? "as a standby" : "read-write");
 
-	pgaf_time up   = pg_disk(sim, node, PGAF_MSEC(20));
+	pgaf_time up = pg_disk(sim, node, PGAF_MSEC(20));
 	pgaf_time read = up + (pg->clean ? PGAF_MSEC(1) : pg_disk(sim, node, PGAF_MSEC(40)));
 
 	if (pg->standby_signal)
@@ -166,13 +166,13 @@ pg_gone(struct sim *sim, pgaf_node_id node, bool silent)
 
 	if (!silent)
 		stream_end_all(sim, node);
-	pg->at.lsn          = pg->flush;
-	pg->status          = PG_STOPPED;
-	pg->postmaster      = false;
+	pg->at.lsn = pg->flush;
+	pg->status = PG_STOPPED;
+	pg->postmaster = false;
 	pg->postmaster_frozen = false;
-	pg->waiter_count    = 0;
+	pg->waiter_count = 0;
 	pg->promoting_since = 0;
-	pg->receiver        = (struct walreceiver){ 0 };
+	pg->receiver = (struct walreceiver){0};
 	memset(pg->senders, 0, sizeof pg->senders);
 	memset(pg->sessions, 0, sizeof pg->sessions);
 	proc_kill(sim, &pg->proc);
@@ -183,7 +183,7 @@ static void
 pg_finish_stop(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
 	if (pg->status != PG_STOPPING)
 		return;
@@ -191,9 +191,9 @@ pg_finish_stop(struct sim *sim, struct event *event)
 		sim_after(sim, &pg->proc, PGAF_MSEC(2), pg_finish_stop)->a = node;
 		return;
 	}
-	pg->clean       = true;
+	pg->clean = true;
 	pg->disk_branch = pg->at.branch;
-	pg->redo        = pg->flush;
+	pg->redo = pg->flush;
 	pg->exits++;
 	pg->exit_inside = false;
 	TRACE(sim, host_name(node), "postgres > shut down cleanly");
@@ -205,11 +205,11 @@ static void
 pg_shutdown_record(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
 	if (pg->was_primary) {
 		pg->at.lsn += RECORD_BYTES;
-		pg->flush                        = pg->at.lsn;
+		pg->flush = pg->at.lsn;
 		sim->branches[pg->at.branch].end = pg->flush;
 		stream_pump(sim, node);
 	}
@@ -270,7 +270,7 @@ pg_crash_postmaster(struct sim *sim, pgaf_node_id node, bool inside)
 
 	if (!pg->postmaster)
 		return;
-	pg->postmaster        = false;
+	pg->postmaster = false;
 	pg->postmaster_frozen = false;
 	pg->exits++;
 	pg->exit_inside = inside;
@@ -279,11 +279,12 @@ pg_crash_postmaster(struct sim *sim, pgaf_node_id node, bool inside)
 		pg->status = PG_STOPPED;
 	} else {
 		stream_end_all(sim, node);
-		pg->status       = PG_EXITED;
+		pg->status = PG_EXITED;
 		pg->waiter_count = 0;
 		probe_target_died(sim, node, false);
 		sim_after(sim, &pg->proc, rng_between(&sim->rng, PGAF_MSEC(1), PGAF_MSEC(2300)),
-		          pg_lingerers_gone)->a = node;
+		          pg_lingerers_gone)
+			->a = node;
 	}
 	keep_exit_seen(sim, node);
 }
@@ -307,7 +308,7 @@ pg_host_lost(struct sim *sim, pgaf_node_id node)
 	if (!pg->proc.alive)
 		return;
 	pg_gone(sim, node, true);
-	pg->exits       = 0;
+	pg->exits = 0;
 	pg->exit_inside = false;
 }
 
@@ -317,13 +318,13 @@ static void
 pg_promoted(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
 	if (pg->status != PG_STANDBY || pg->promoting_since == 0 || pg->start_number != event->x)
 		return;
 	pg->promoting_since = 0;
-	pg->at.branch       = wal_branch(sim, node, pg->promoting_to, pg_end(pg));
-	pg->consistent_at   = 0;
+	pg->at.branch = wal_branch(sim, node, pg->promoting_to, pg_end(pg));
+	pg->consistent_at = 0;
 	sim->counts.promotions++;
 	pg_open(sim, node);
 }
@@ -344,7 +345,7 @@ pg_promote_until(struct sim *sim, pgaf_node_id node, pgaf_time until)
 	struct event *done;
 
 	sim_after(sim, &sim->pg[node].proc, until * 2 / 3, pg_signal_gone)->a = node;
-	done    = sim_after(sim, &sim->pg[node].proc, until, pg_promoted);
+	done = sim_after(sim, &sim->pg[node].proc, until, pg_promoted);
 	done->a = node;
 	done->x = sim->pg[node].start_number;
 }
@@ -361,10 +362,11 @@ pg_promote(struct sim *sim, pgaf_node_id node, uint32_t timeline)
 	stream_end_receiver(sim, node);
 	pg->promoting_since = sim->now;
 
-	pg->promoting_to     = timeline;
+	pg->promoting_to = timeline;
 	pg->promotion_stalls = rng_percent(&sim->rng, 40);
-	pg_promote_until(sim, node, pg->promotion_stalls ? PGAF_MSEC(5015)
-	                                                 : pg_disk(sim, node, PGAF_MSEC(12)));
+	pg_promote_until(sim, node,
+	                 pg->promotion_stalls ? PGAF_MSEC(5015)
+	                                      : pg_disk(sim, node, PGAF_MSEC(12)));
 }
 
 void
@@ -385,60 +387,60 @@ pg_initdb(struct sim *sim, pgaf_node_id node)
 {
 	struct pg *pg = &sim->pg[node];
 
-	pg->has_data          = true;
-	pg->clone_unfinished  = false;
+	pg->has_data = true;
+	pg->clone_unfinished = false;
 	pg->system_identifier = rng_next(&sim->rng) | 1;
-	pg->status            = PG_STOPPED;
-	pg->at.branch         = wal_branch(sim, node, 1, (struct position){ 0 });
-	pg->at.lsn            = SEGMENT + UINT64_C(0x528);
-	pg->flush             = pg->at.lsn;
-	pg->redo              = pg->at.lsn;
-	pg->replay            = pg->at.lsn;
-	pg->disk_branch       = pg->at.branch;
-	pg->clean             = true;
-	pg->was_primary       = true;
-	pg->standby_signal    = false;
+	pg->status = PG_STOPPED;
+	pg->at.branch = wal_branch(sim, node, 1, (struct position){0});
+	pg->at.lsn = SEGMENT + UINT64_C(0x528);
+	pg->flush = pg->at.lsn;
+	pg->redo = pg->at.lsn;
+	pg->replay = pg->at.lsn;
+	pg->disk_branch = pg->at.branch;
+	pg->clean = true;
+	pg->was_primary = true;
+	pg->standby_signal = false;
 }
 
 void
 pg_copy(struct sim *sim, pgaf_node_id from, pgaf_node_id to)
 {
 	const struct pg *source = &sim->pg[from];
-	struct pg       *pg     = &sim->pg[to];
+	struct pg *pg = &sim->pg[to];
 
-	pg->has_data          = true;
-	pg->clone_unfinished  = false;
+	pg->has_data = true;
+	pg->clone_unfinished = false;
 	pg->system_identifier = source->system_identifier;
-	pg->status            = PG_STOPPED;
-	pg->at                = pg_end(source);
-	pg->flush             = pg->at.lsn;
-	pg->replay            = source->redo;
-	pg->redo              = source->redo;
-	pg->consistent_at     = pg->at.lsn;
-	pg->disk_branch       = source->disk_branch;
-	pg->clean             = false;
-	pg->was_primary       = false;
-	pg->standby_signal    = true;
-	pg->file              = (struct sync_set){ 0 };
-	pg->upstream          = 0;
-	pg->admission         = 0;
+	pg->status = PG_STOPPED;
+	pg->at = pg_end(source);
+	pg->flush = pg->at.lsn;
+	pg->replay = source->redo;
+	pg->redo = source->redo;
+	pg->consistent_at = pg->at.lsn;
+	pg->disk_branch = source->disk_branch;
+	pg->clean = false;
+	pg->was_primary = false;
+	pg->standby_signal = true;
+	pg->file = (struct sync_set){0};
+	pg->upstream = 0;
+	pg->admission = 0;
 }
 
 void
 pg_rewind(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream)
 {
 	const struct pg *source = &sim->pg[upstream];
-	struct pg       *pg     = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
-	pg->at             = pg_end(source);
-	pg->flush          = pg->at.lsn;
-	pg->redo           = source->redo < pg->redo ? source->redo : pg->redo;
-	pg->consistent_at  = pg->at.lsn;
-	pg->disk_branch    = source->disk_branch;
-	pg->clean          = false;
-	pg->was_primary    = false;
+	pg->at = pg_end(source);
+	pg->flush = pg->at.lsn;
+	pg->redo = source->redo < pg->redo ? source->redo : pg->redo;
+	pg->consistent_at = pg->at.lsn;
+	pg->disk_branch = source->disk_branch;
+	pg->clean = false;
+	pg->was_primary = false;
 	pg->standby_signal = true;
-	pg->file           = (struct sync_set){ 0 };
+	pg->file = (struct sync_set){0};
 }
 
 void
@@ -446,7 +448,7 @@ pg_follow(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream, uint32_t ad
 {
 	struct pg *pg = &sim->pg[node];
 
-	pg->upstream  = upstream;
+	pg->upstream = upstream;
 	pg->admission = admission;
 	stream_end_receiver(sim, node);
 	if (pg->proc.alive)
@@ -459,7 +461,7 @@ pg_checkpoint(struct sim *sim, pgaf_node_id node)
 	struct pg *pg = &sim->pg[node];
 
 	pg->disk_branch = pg->at.branch;
-	pg->redo        = pg->flush;
+	pg->redo = pg->flush;
 	if (pg->status == PG_PRIMARY)
 		pg->at.lsn += RECORD_BYTES;
 }
@@ -477,15 +479,15 @@ pg_disk_beat(const struct sim *sim, const struct pg *pg)
 static void
 pg_observe_running(const struct sim *sim, const struct pg *pg, struct observation *seen)
 {
-	seen->timeline     = pg_timeline(sim, pg);
-	seen->consistent   = true;
-	seen->replay       = pg->replay;
+	seen->timeline = pg_timeline(sim, pg);
+	seen->consistent = true;
+	seen->replay = pg->replay;
 	seen->server_start = pg->start_number;
-	seen->waiters      = pg->waiter_count;
-	seen->streaming    = pg->receiver.streaming;
-	seen->walreceiver  = pg->receiver.running;
-	seen->upstream     = pg->upstream;
-	seen->admission    = pg->admission;
+	seen->waiters = pg->waiter_count;
+	seen->streaming = pg->receiver.streaming;
+	seen->walreceiver = pg->receiver.running;
+	seen->upstream = pg->upstream;
+	seen->admission = pg->admission;
 	seen->upstream_lsn = pg->receiver.upstream_lsn;
 	seen->lsn_complete = pg->status == PG_PRIMARY || pg->local_wal_read;
 	/* Before all local WAL was read, receive is the start of a segment (trap 7). */
@@ -500,11 +502,11 @@ pg_observe_running(const struct sim *sim, const struct pg *pg, struct observatio
 		if (!sender->used || seen->member_count >= PGAF_NODES_MAX)
 			continue;
 		seen->members[seen->member_count++] = (struct member_view){
-			.node      = sender->standby,
+			.node = sender->standby,
 			.admission = sender->admission,
 			.streaming = sender->streaming,
-			.flush     = sender->flush,
-			.replay    = sender->replay,
+			.flush = sender->flush,
+			.replay = sender->replay,
 		};
 	}
 }
@@ -515,20 +517,20 @@ pg_observe(const struct sim *sim, pgaf_node_id node, struct observation *seen)
 	const struct pg *pg = &sim->pg[node];
 
 	*seen = (struct observation){
-		.pg                = pg->status,
-		.exits             = pg->exits,
-		.exit_inside       = pg->exit_inside,
-		.has_data          = pg->has_data,
-		.clone_unfinished  = pg->clone_unfinished,
+		.pg = pg->status,
+		.exits = pg->exits,
+		.exit_inside = pg->exit_inside,
+		.has_data = pg->has_data,
+		.clone_unfinished = pg->clone_unfinished,
 		.system_identifier = pg->system_identifier,
-		.server_version    = pg->has_data ? 150018 : 0,
-		.clean             = pg->clean,
-		.was_primary       = pg->was_primary,
-		.standby_signal    = pg->standby_signal,
-		.timeline          = pg_timeline(sim, pg),
-		.disk_timeline     = sim->branches[pg->disk_branch].number,
-		.disk_free         = UINT64_C(1) << 36,
-		.disk_ms           = pg_disk_beat(sim, pg),
+		.server_version = pg->has_data ? 150018 : 0,
+		.clean = pg->clean,
+		.was_primary = pg->was_primary,
+		.standby_signal = pg->standby_signal,
+		.timeline = pg_timeline(sim, pg),
+		.disk_timeline = sim->branches[pg->disk_branch].number,
+		.disk_free = UINT64_C(1) << 36,
+		.disk_ms = pg_disk_beat(sim, pg),
 	};
 	if (pg->status == PG_STANDBY || pg->status == PG_PRIMARY)
 		pg_observe_running(sim, pg, seen);

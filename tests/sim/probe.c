@@ -5,7 +5,7 @@
  * in the observer's own time.
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
 static void probe_knock(struct sim *sim, struct event *event);
 static void probe_tick(struct sim *sim, struct event *event);
@@ -43,10 +43,11 @@ probe_event(struct sim *sim, uint32_t observer, uint32_t target, pgaf_time delay
 static struct event *
 probe_answer_event(struct sim *sim, uint32_t observer, uint32_t target, event_fn fn)
 {
-	struct event *event = probe_event(sim, observer, target, net_delay(sim) + net_delay(sim), fn);
+	struct event *event =
+		probe_event(sim, observer, target, net_delay(sim) + net_delay(sim), fn);
 
 	event->from = target;
-	event->to   = observer;
+	event->to = observer;
 	return event;
 }
 
@@ -54,8 +55,8 @@ probe_answer_event(struct sim *sim, uint32_t observer, uint32_t target, event_fn
 static void
 probe_tell(struct sim *sim, uint32_t observer, uint32_t target, bool reached)
 {
-	struct probe_state    *probe = probe_of(sim, observer, target);
-	const struct pg       *pg    = &sim->pg[target];
+	struct probe_state *probe = probe_of(sim, observer, target);
+	const struct pg *pg = &sim->pg[target];
 
 	if (observer == 0) {
 		monitor_on_sighting(sim->mon.engine, mon_now(sim), target, &probe->sighting);
@@ -64,10 +65,10 @@ probe_tell(struct sim *sim, uint32_t observer, uint32_t target, bool reached)
 	}
 
 	struct peer_view view = {
-		.node        = target,
-		.reached     = reached,
+		.node = target,
+		.reached = reached,
 		.in_recovery = probe->sighting.in_recovery,
-		.timeline    = probe->sighting.timeline,
+		.timeline = probe->sighting.timeline,
 	};
 	pgaf_time age = probe->sighting.answered_at == 0
 	                        ? PGAF_SECONDS(3600)
@@ -84,15 +85,15 @@ static void
 probe_answered(struct sim *sim, struct event *event)
 {
 	struct probe_state *probe = probe_of(sim, event->a, event->b);
-	const struct pg    *pg    = &sim->pg[event->b];
+	const struct pg *pg = &sim->pg[event->b];
 
 	if (probe->serial != event->x || !probe->open || probe->target_run != pg->proc.run ||
 	    !pg_answers(pg))
 		return;
-	probe->sighting.answered_at   = probe_now(sim, event->a);
-	probe->sighting.in_recovery   = pg->status == PG_STANDBY;
-	probe->sighting.timeline      = pg_timeline(sim, pg);
-	probe->sighting.lsn           = pg->flush;
+	probe->sighting.answered_at = probe_now(sim, event->a);
+	probe->sighting.in_recovery = pg->status == PG_STANDBY;
+	probe->sighting.timeline = pg_timeline(sim, pg);
+	probe->sighting.lsn = pg->flush;
 	probe->sighting.round_trip_us = 300;
 	probe_tell(sim, event->a, event->b, true);
 }
@@ -104,7 +105,7 @@ probe_accepted(struct sim *sim, struct event *event)
 
 	if (probe->serial != event->x)
 		return;
-	probe->sighting.accepted_at  = probe_now(sim, event->a);
+	probe->sighting.accepted_at = probe_now(sim, event->a);
 	probe->sighting.asked_new_at = 0;
 }
 
@@ -115,10 +116,10 @@ probe_closed(struct sim *sim, struct event *event)
 
 	if (probe->serial != event->x || !probe->open)
 		return;
-	probe->open               = false;
+	probe->open = false;
 	probe->sighting.closed_at = probe_now(sim, event->a);
-	probe->sighting.refusals  = 0;
-	probe->serial             = ++sim->next_id;
+	probe->sighting.refusals = 0;
+	probe->serial = ++sim->next_id;
 	probe_tell(sim, event->a, event->b, false);
 	if (probe->wanted)
 		probe_event(sim, event->a, event->b, PGAF_USEC(50), probe_knock);
@@ -176,7 +177,7 @@ probe_not_yet(struct sim *sim, struct event *event)
 		return;
 	probe->sighting.starting = event->y == PG_STARTING;
 	probe->sighting.stopping = event->y == PG_STOPPING;
-	probe->sighting.gone_at  = 0;
+	probe->sighting.gone_at = 0;
 	probe->sighting.refusals = 0;
 	probe_event(sim, event->a, event->b, PGAF_MSEC(100), probe_knock);
 	probe_tell(sim, event->a, event->b, false);
@@ -193,15 +194,15 @@ probe_opened(struct sim *sim, struct event *event)
 		probe_event(sim, event->a, event->b, PGAF_MSEC(5), probe_knock);
 		return;
 	}
-	probe->open                  = true;
-	probe->sighting.closed_at    = 0;
-	probe->sighting.gone_at      = 0;
+	probe->open = true;
+	probe->sighting.closed_at = 0;
+	probe->sighting.gone_at = 0;
 	probe->sighting.asked_new_at = 0;
-	probe->sighting.refusals     = 0;
-	probe->sighting.starting     = false;
-	probe->sighting.stopping     = false;
-	probe->sighting.accepted_at  = probe_now(sim, event->a);
-	probe->tested_at             = sim->now;
+	probe->sighting.refusals = 0;
+	probe->sighting.starting = false;
+	probe->sighting.stopping = false;
+	probe->sighting.accepted_at = probe_now(sim, event->a);
+	probe->tested_at = sim->now;
 	probe_answered(sim, event);
 	probe_event(sim, event->a, event->b, probe->interval, probe_tick);
 }
@@ -210,7 +211,7 @@ static void
 probe_knock(struct sim *sim, struct event *event)
 {
 	struct probe_state *probe = probe_of(sim, event->a, event->b);
-	const struct pg    *pg    = &sim->pg[event->b];
+	const struct pg *pg = &sim->pg[event->b];
 
 	if (probe->serial != event->x || !probe->wanted)
 		return;
@@ -242,7 +243,7 @@ static void
 probe_tick(struct sim *sim, struct event *event)
 {
 	struct probe_state *probe = probe_of(sim, event->a, event->b);
-	const struct pg    *pg    = &sim->pg[event->b];
+	const struct pg *pg = &sim->pg[event->b];
 
 	if (probe->serial != event->x || !probe->wanted || !probe->open)
 		return;
@@ -265,15 +266,15 @@ probe_want(struct sim *sim, uint32_t observer, uint32_t target, pgaf_time interv
 {
 	struct probe_state *probe = probe_of(sim, observer, target);
 
-	probe->interval         = interval;
+	probe->interval = interval;
 	probe->connect_interval = PGAF_SECONDS(1);
 	if (interval == 0) {
-		*probe = (struct probe_state){ 0 };
+		*probe = (struct probe_state){0};
 	} else if (!probe->wanted) {
-		*probe = (struct probe_state){ .wanted           = true,
-			                       .serial           = ++sim->next_id,
-			                       .interval         = interval,
-			                       .connect_interval = PGAF_SECONDS(1) };
+		*probe = (struct probe_state){.wanted = true,
+		                              .serial = ++sim->next_id,
+		                              .interval = interval,
+		                              .connect_interval = PGAF_SECONDS(1)};
 		probe_event(sim, observer, target, PGAF_USEC(10), probe_knock);
 	}
 }
@@ -282,7 +283,7 @@ void
 probe_reset(struct sim *sim, uint32_t observer)
 {
 	for (uint32_t target = 0; target < SIM_HOSTS; target++)
-		*probe_of(sim, observer, target) = (struct probe_state){ 0 };
+		*probe_of(sim, observer, target) = (struct probe_state){0};
 }
 
 void
@@ -290,14 +291,15 @@ probe_target_died(struct sim *sim, uint32_t target, bool silent)
 {
 	for (uint32_t observer = 0; observer <= sim->nodes && !silent; observer++) {
 		struct probe_state *probe = probe_of(sim, observer, target);
-		struct event       *event;
+		struct event *event;
 
 		if (!probe->open || !probe_proc(sim, observer)->alive)
 			continue;
 		event = probe_event(sim, observer, target,
-		                    net_delay(sim) + rng_between(&sim->rng, PGAF_MSEC(1), PGAF_MSEC(19)),
+		                    net_delay(sim) +
+		                            rng_between(&sim->rng, PGAF_MSEC(1), PGAF_MSEC(19)),
 		                    probe_closed);
 		event->from = target;
-		event->to   = observer;
+		event->to = observer;
 	}
 }

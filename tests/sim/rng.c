@@ -4,7 +4,7 @@
  * is the same on every machine.
  */
 
-#include "rng.h"
+#include "sim/rng.h"
 
 static uint64_t
 splitmix(uint64_t *state)
@@ -32,9 +32,9 @@ rotate(uint64_t x, int by)
 uint64_t
 rng_next(struct rng *rng)
 {
-	uint64_t *s      = rng->word;
-	uint64_t  result = rotate(s[1] * 5, 7) * 9;
-	uint64_t  t      = s[1] << 17;
+	uint64_t *s = rng->word;
+	uint64_t result = rotate(s[1] * 5, 7) * 9;
+	uint64_t t = s[1] << 17;
 
 	s[2] ^= s[0];
 	s[3] ^= s[1];

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
 #define CHUNK_EVENTS 256
-#define CHUNK_LOADS  8
+#define CHUNK_LOADS 8
 /* More than this at one moment is somebody turning in circles. */
 #define MOMENT_EVENTS 10000
 
@@ -20,7 +20,7 @@ static void *
 sched_chunk(struct sched *sched, size_t bytes)
 {
 	void **grown = realloc(sched->chunks, (sched->chunk_count + 1) * sizeof *grown);
-	void  *chunk = calloc(1, bytes);
+	void *chunk = calloc(1, bytes);
 
 	if (!grown || !chunk)
 		abort();
@@ -36,7 +36,7 @@ event_get(struct sched *sched)
 		struct event *chunk = sched_chunk(sched, CHUNK_EVENTS * sizeof *chunk);
 
 		for (size_t i = 0; i < CHUNK_EVENTS; i++) {
-			chunk[i].next      = sched->free_events;
+			chunk[i].next = sched->free_events;
 			sched->free_events = &chunk[i];
 		}
 	}
@@ -44,7 +44,7 @@ event_get(struct sched *sched)
 	struct event *event = sched->free_events;
 
 	sched->free_events = event->next;
-	*event = (struct event){ .from = SIM_NOWHERE, .to = SIM_NOWHERE };
+	*event = (struct event){.from = SIM_NOWHERE, .to = SIM_NOWHERE};
 	return event;
 }
 
@@ -53,7 +53,7 @@ event_give(struct sim *sim, struct event *event)
 {
 	if (event->load)
 		load_give(sim, event->load);
-	event->next           = sim->sched.free_events;
+	event->next = sim->sched.free_events;
 	sim->sched.free_events = event;
 }
 
@@ -66,7 +66,7 @@ load_get(struct sim *sim)
 		union load *chunk = sched_chunk(sched, CHUNK_LOADS * sizeof *chunk);
 
 		for (size_t i = 0; i < CHUNK_LOADS; i++) {
-			chunk[i].next     = sched->free_loads;
+			chunk[i].next = sched->free_loads;
 			sched->free_loads = &chunk[i];
 		}
 	}
@@ -82,7 +82,7 @@ load_give(struct sim *sim, void *load)
 {
 	union load *block = load;
 
-	block->next            = sim->sched.free_loads;
+	block->next = sim->sched.free_loads;
 	sim->sched.free_loads = block;
 }
 
@@ -114,9 +114,9 @@ heap_push(struct sched *sched, struct event *event)
 static struct event *
 heap_pop(struct sched *sched)
 {
-	struct event *top  = sched->heap[0];
+	struct event *top = sched->heap[0];
 	struct event *last = sched->heap[--sched->used];
-	size_t        at   = 0;
+	size_t at = 0;
 
 	for (size_t child = 1; child < sched->used; child = 2 * at + 1) {
 		if (child + 1 < sched->used &&
@@ -137,11 +137,11 @@ sim_after(struct sim *sim, struct proc *proc, pgaf_time delay, event_fn fn)
 {
 	struct event *event = event_get(&sim->sched);
 
-	event->at    = sim->now + (delay > 0 ? delay : 0);
+	event->at = sim->now + (delay > 0 ? delay : 0);
 	event->order = sim->sched.next_order++;
-	event->fn    = fn;
-	event->proc  = proc;
-	event->run   = proc ? proc->run : 0;
+	event->fn = fn;
+	event->proc = proc;
+	event->run = proc ? proc->run : 0;
 	heap_push(&sim->sched, event);
 	return event;
 }
@@ -153,20 +153,20 @@ park(struct event **list, struct event ***end, struct event *event)
 	if (!*list)
 		*end = list;
 	**end = event;
-	*end  = &event->next;
+	*end = &event->next;
 }
 
 pgaf_time
 sched_release(struct sim *sim, struct event **list, pgaf_time delay, pgaf_time gap)
 {
 	struct event *event = *list;
-	pgaf_time     at    = sim->now + delay;
+	pgaf_time at = sim->now + delay;
 
 	*list = NULL;
 	while (event) {
 		struct event *next = event->next;
 
-		event->at    = at;
+		event->at = at;
 		event->order = sim->sched.next_order++;
 		heap_push(&sim->sched, event);
 		at += gap;
@@ -230,7 +230,7 @@ sched_done(struct sched *sched)
 		free(sched->chunks[i]);
 	free(sched->chunks);
 	free(sched->heap);
-	*sched = (struct sched){ 0 };
+	*sched = (struct sched){0};
 }
 
 /* ---- processes ------------------------------------------------------------- */
@@ -238,16 +238,16 @@ sched_done(struct sched *sched)
 void
 proc_start(struct proc *proc, uint32_t host)
 {
-	proc->alive  = true;
+	proc->alive = true;
 	proc->frozen = false;
-	proc->host   = host;
+	proc->host = host;
 	proc->run++;
 }
 
 void
 proc_kill(struct sim *sim, struct proc *proc)
 {
-	proc->alive  = false;
+	proc->alive = false;
 	proc->frozen = false;
 	proc->run++;
 	/* What waited for it is found to be of an old run and dropped. */

@@ -15,11 +15,11 @@
 #include "core/steps.h"
 #include "engine/keeper_env.h"
 #include "engine/monitor_env.h"
-#include "rng.h"
+#include "sim/rng.h"
 
-#define SIM_HOSTS   (PGAF_NODES_MAX + 1) /* 0 is the monitor's; node n lives on host n */
+#define SIM_HOSTS (PGAF_NODES_MAX + 1) /* 0 is the monitor's; node n lives on host n */
 #define SIM_NOWHERE SIM_HOSTS
-#define SIM_EPOCH   PGAF_SECONDS(100)    /* when a run begins: 0 means "not yet" to the engines */
+#define SIM_EPOCH PGAF_SECONDS(100) /* when a run begins: 0 means "not yet" to the engines */
 
 struct sim;
 struct event;
@@ -30,50 +30,50 @@ typedef void (*event_fn)(struct sim *sim, struct event *event);
 
 /* A process: its events die with it and wait while it is frozen. */
 struct proc {
-	bool          alive;
-	bool          frozen;
-	uint64_t      run;    /* new with each start and each death */
-	uint32_t      host;
+	bool alive;
+	bool frozen;
+	uint64_t run; /* new with each start and each death */
+	uint32_t host;
 	struct event *parked; /* due while frozen, oldest first */
 	struct event **parked_end;
 };
 
 struct event {
-	pgaf_time     at;
-	uint64_t      order;  /* events of one moment keep the order they were made in */
-	event_fn      fn;
-	struct proc  *proc;   /* NULL: the world itself */
-	uint64_t      run;
-	uint32_t      from;   /* a message of this host … */
-	uint32_t      to;     /* … to that one; SIM_NOWHERE: no message */
-	uint32_t      a, b;
-	uint64_t      x, y, z;
-	void         *load;   /* a block of load_get, given back after fn */
+	pgaf_time at;
+	uint64_t order; /* events of one moment keep the order they were made in */
+	event_fn fn;
+	struct proc *proc; /* NULL: the world itself */
+	uint64_t run;
+	uint32_t from; /* a message of this host … */
+	uint32_t to;   /* … to that one; SIM_NOWHERE: no message */
+	uint32_t a, b;
+	uint64_t x, y, z;
+	void *load; /* a block of load_get, given back after fn */
 	struct event *next;
 };
 
 /* Sizes of what messages carry. */
 union load {
-	struct report        report;
+	struct report report;
 	struct keeper_orders orders;
-	struct decision      decision;
-	struct snapshot      snapshot;
-	struct step_result   result;
-	struct observation   seen;
-	struct note          note;
-	union load          *next;
+	struct decision decision;
+	struct snapshot snapshot;
+	struct step_result result;
+	struct observation seen;
+	struct note note;
+	union load *next;
 };
 
 struct sched {
 	struct event **heap;
-	size_t         used, room;
-	uint64_t       next_order;
-	struct event  *free_events;
-	union load    *free_loads;
-	void         **chunks;
-	size_t         chunk_count;
-	uint64_t       fired;
-	uint64_t       moment; /* events of this moment so far */
+	size_t used, room;
+	uint64_t next_order;
+	struct event *free_events;
+	union load *free_loads;
+	void **chunks;
+	size_t chunk_count;
+	uint64_t fired;
+	uint64_t moment; /* events of this moment so far */
 };
 
 /* An event of `proc` after `delay`; the caller fills a, b, x, y, load. */
@@ -93,24 +93,24 @@ pgaf_time sched_release(struct sim *sim, struct event **list, pgaf_time delay, p
 /* ---- the network (net.c) --------------------------------------------------- */
 
 struct path {
-	bool           cut;
-	pgaf_time      busy_until;   /* what was held back is delivered before anything newer */
-	struct event  *parked;       /* held back by the cut, oldest first */
+	bool cut;
+	pgaf_time busy_until; /* what was held back is delivered before anything newer */
+	struct event *parked; /* held back by the cut, oldest first */
 	struct event **parked_end;
 };
 
 struct net {
-	pgaf_time   typical;   /* one way */
-	pgaf_time   worst;
-	uint32_t    loss;      /* per 1000 messages: costs a retransmission */
+	pgaf_time typical; /* one way */
+	pgaf_time worst;
+	uint32_t loss; /* per 1000 messages: costs a retransmission */
 	struct path path[SIM_HOSTS][SIM_HOSTS];
 };
 
 /* Where a message goes. `last` keeps the order of one direction of a connection; may be NULL. */
 struct route_to {
-	uint32_t     from, to;
+	uint32_t from, to;
 	struct proc *receiver;
-	pgaf_time   *last;
+	pgaf_time *last;
 };
 
 /* A message; it arrives unless the receiver dies. */
@@ -127,14 +127,14 @@ void net_init(struct sim *sim);
 
 /* A stretch of history that one instance wrote as primary. Index 0 is nothing. */
 struct branch {
-	uint32_t     number; /* the timeline's */
-	uint32_t     parent; /* index; 0 = none */
-	pgaf_lsn     fork;
+	uint32_t number; /* the timeline's */
+	uint32_t parent; /* index; 0 = none */
+	pgaf_lsn fork;
 	pgaf_node_id writer;
-	pgaf_lsn     end;     /* furthest flushed position that anybody ever had */
-	pgaf_lsn     counted; /* furthest acknowledged commit that counts under DUR */
-	pgaf_lsn     acked;   /* furthest acknowledged commit at all */
-	pgaf_time    acked_at;
+	pgaf_lsn end;     /* furthest flushed position that anybody ever had */
+	pgaf_lsn counted; /* furthest acknowledged commit that counts under DUR */
+	pgaf_lsn acked;   /* furthest acknowledged commit at all */
+	pgaf_time acked_at;
 };
 
 /* Where somebody's WAL ends. */
@@ -151,101 +151,101 @@ uint32_t wal_branch(struct sim *sim, pgaf_node_id writer, uint32_t number, struc
 /* ---- the model PostgreSQL (pg*.c) ------------------------------------------ */
 
 #define WALSENDERS_MAX 8
-#define WAITERS_MAX    16
-#define SESSIONS_MAX   3
-#define SEGMENT        (UINT64_C(16) << 20)
+#define WAITERS_MAX 16
+#define SESSIONS_MAX 3
+#define SEGMENT (UINT64_C(16) << 20)
 
 struct walsender {
-	bool            used;
-	bool            streaming;   /* not in startup any more */
-	bool            lying;       /* its standby is beyond the fork: it only ever says so (trap 1) */
-	uint64_t        id;
-	pgaf_node_id    standby;
-	uint32_t        admission;   /* in its application_name; 0 = join name */
-	struct sync_set set;         /* its own copy */
-	uint64_t        set_serial;  /* of the reload it has taken */
-	pgaf_time       takes_at;    /* when it takes the newest, 0 = it has */
-	pgaf_lsn        sent, flush, replay;
-	pgaf_time       heard_at;
-	pgaf_time       last_arrival; /* of what was sent to the standby */
-	bool            data_under_way;
+	bool used;
+	bool streaming; /* not in startup any more */
+	bool lying;     /* its standby is beyond the fork: it only ever says so (trap 1) */
+	uint64_t id;
+	pgaf_node_id standby;
+	uint32_t admission;  /* in its application_name; 0 = join name */
+	struct sync_set set; /* its own copy */
+	uint64_t set_serial; /* of the reload it has taken */
+	pgaf_time takes_at;  /* when it takes the newest, 0 = it has */
+	pgaf_lsn sent, flush, replay;
+	pgaf_time heard_at;
+	pgaf_time last_arrival; /* of what was sent to the standby */
+	bool data_under_way;
 };
 
 struct walreceiver {
-	bool         running;
-	bool         streaming;
-	uint64_t     id;
+	bool running;
+	bool streaming;
+	uint64_t id;
 	pgaf_node_id upstream;
-	uint32_t     admission;
-	pgaf_time    heard_at;
-	pgaf_time    last_arrival; /* of what was sent to the upstream */
-	pgaf_lsn     upstream_lsn;
+	uint32_t admission;
+	pgaf_time heard_at;
+	pgaf_time last_arrival; /* of what was sent to the upstream */
+	pgaf_lsn upstream_lsn;
 };
 
 /* A commit that waits for standbys. */
 struct waiter {
-	pgaf_lsn  lsn;
-	uint32_t  session; /* SESSIONS_MAX: the keeper's own */
+	pgaf_lsn lsn;
+	uint32_t session; /* SESSIONS_MAX: the keeper's own */
 	pgaf_time since;
 };
 
 /* A client's session: commits, waits, thinks. */
 struct client {
-	bool     open;
+	bool open;
 	uint64_t number; /* of the session, so that late events of an old one are known */
 };
 
 struct pg {
-	struct proc     proc;        /* all processes of one run of the instance */
-	enum pg_status  status;      /* ABSENT, STOPPED, EXITED, STARTING, STOPPING, STANDBY, PRIMARY */
-	bool            postmaster;  /* runs; false with status EXITED while others linger */
-	bool            postmaster_frozen;
-	uint64_t        start_number;
-	uint64_t        exits;
-	bool            exit_inside;
+	struct proc proc;      /* all processes of one run of the instance */
+	enum pg_status status; /* ABSENT, STOPPED, EXITED, STARTING, STOPPING, STANDBY, PRIMARY */
+	bool postmaster;       /* runs; false with status EXITED while others linger */
+	bool postmaster_frozen;
+	uint64_t start_number;
+	uint64_t exits;
+	bool exit_inside;
 	/* The data directory. */
-	bool            has_data;
-	bool            clone_unfinished;
-	bool            standby_signal;
-	bool            clean;
-	bool            was_primary;
-	uint64_t        system_identifier;
-	struct position at;          /* primary: insert; standby: received; stopped: end of WAL */
-	pgaf_lsn        flush;
-	pgaf_lsn        replay;
-	uint32_t        disk_branch; /* of the last checkpoint */
-	pgaf_lsn        redo;        /* where recovery begins */
-	pgaf_lsn        consistent_at;
-	bool            local_wal_read; /* all local WAL was read: L is complete (trap 7) */
-	pgaf_time       promoting_since;
-	uint32_t        promoting_to;    /* timeline */
-	bool            promotion_stalls; /* trap 39: until a reload wakes the startup process */
+	bool has_data;
+	bool clone_unfinished;
+	bool standby_signal;
+	bool clean;
+	bool was_primary;
+	uint64_t system_identifier;
+	struct position at; /* primary: insert; standby: received; stopped: end of WAL */
+	pgaf_lsn flush;
+	pgaf_lsn replay;
+	uint32_t disk_branch; /* of the last checkpoint */
+	pgaf_lsn redo;        /* where recovery begins */
+	pgaf_lsn consistent_at;
+	bool local_wal_read; /* all local WAL was read: L is complete (trap 7) */
+	pgaf_time promoting_since;
+	uint32_t promoting_to; /* timeline */
+	bool promotion_stalls; /* trap 39: until a reload wakes the startup process */
 	/* Configuration: in the file, in a new session, in the checkpointer. */
 	struct sync_set file, shown;
-	uint64_t        reload_serial;
-	uint64_t        shown_serial;  /* of the last reload the postmaster has read */
-	bool            flag;        /* backends wait at all */
-	pgaf_time       checkpointer_busy_until;
-	pgaf_node_id    upstream;
-	uint32_t        admission;
-	pgaf_lsn        released;
-	bool            poisoned;
+	uint64_t reload_serial;
+	uint64_t shown_serial; /* of the last reload the postmaster has read */
+	bool flag;             /* backends wait at all */
+	pgaf_time checkpointer_busy_until;
+	pgaf_node_id upstream;
+	uint32_t admission;
+	pgaf_lsn released;
+	bool poisoned;
 	struct walreceiver receiver;
-	struct walsender   senders[WALSENDERS_MAX];
-	struct waiter      waiters[WAITERS_MAX];
-	uint32_t           waiter_count;
-	struct client     sessions[SESSIONS_MAX];
-	bool               flush_under_way;
-	pgaf_time          disk_since, disk_until; /* the disk hangs from then to then */
+	struct walsender senders[WALSENDERS_MAX];
+	struct waiter waiters[WAITERS_MAX];
+	uint32_t waiter_count;
+	struct client sessions[SESSIONS_MAX];
+	bool flush_under_way;
+	pgaf_time disk_since, disk_until; /* the disk hangs from then to then */
 };
 
 void pg_init(struct sim *sim, pgaf_node_id node);
-bool pg_answers(const struct pg *pg);   /* runs, and a session gets answers */
-bool pg_accepts(const struct pg *pg);   /* a new session would be let in */
+bool pg_answers(const struct pg *pg); /* runs, and a session gets answers */
+bool pg_accepts(const struct pg *pg); /* a new session would be let in */
 struct position pg_end(const struct pg *pg);
 uint32_t pg_timeline(const struct sim *sim, const struct pg *pg);
 void pg_start(struct sim *sim, pgaf_node_id node);
-void pg_stop_clean(struct sim *sim, pgaf_node_id node);  /* asks: fast shutdown begins */
+void pg_stop_clean(struct sim *sim, pgaf_node_id node);            /* asks: fast shutdown begins */
 void pg_stop_now(struct sim *sim, pgaf_node_id node, bool inside); /* SIGQUIT: all gone at once */
 void pg_crash_postmaster(struct sim *sim, pgaf_node_id node, bool inside);
 void pg_reap(struct sim *sim, pgaf_node_id node);
@@ -284,71 +284,72 @@ bool sync_keeper_waits(const struct sim *sim, pgaf_node_id node, pgaf_lsn lsn);
 /* ---- keepers (keep.c, keep_steps.c) ---------------------------------------- */
 
 struct run_step {
-	bool              active;
-	uint64_t          serial;
+	bool active;
+	uint64_t serial;
 	struct step_order order;
-	uint32_t          stage;
-	pgaf_time         began;
-	pgaf_time         limit;
-	pgaf_lsn          x;
-	uint64_t          y;
-	uint64_t          mark;
+	uint32_t stage;
+	pgaf_time began;
+	pgaf_time limit;
+	pgaf_lsn x;
+	uint64_t y;
+	uint64_t mark;
 	struct step_result result;
 };
 
 /* A question kept open to one Postgres (probe.c). */
 struct probe_state {
-	bool            wanted;
-	bool            open;
-	uint64_t        target_run; /* of the instance that the open connection is with */
-	uint64_t        serial;     /* events of an older one are stale */
-	pgaf_time       tested_at;  /* last fresh connection beside the open one */
-	pgaf_time       interval, connect_interval;
+	bool wanted;
+	bool open;
+	uint64_t target_run; /* of the instance that the open connection is with */
+	uint64_t serial;     /* events of an older one are stale */
+	pgaf_time tested_at; /* last fresh connection beside the open one */
+	pgaf_time interval, connect_interval;
 	struct sighting sighting;
 };
 
 struct keeper_world {
-	struct sim  *sim;
+	struct sim *sim;
 	pgaf_node_id node;
 };
 
 struct keep {
 	struct keeper_world world;
-	struct proc    proc;
+	struct proc proc;
 	struct keeper *engine;
-	bool           enrolled;
-	struct note    disk_note;
-	pgaf_time      clock_offset;
-	uint64_t       run_number;
-	uint64_t       timer_serial;
-	pgaf_time      timer_at;
-	bool           observing;
-	bool           link_open;
-	uint64_t       link_serial;
-	pgaf_time      link_heard_at;
-	pgaf_time      link_backoff;
-	bool           link_trying;
-	bool           claim_open;
-	pgaf_time      link_up_last, link_down_last; /* arrivals, to keep their order */
-	uint64_t       exits_before; /* of Postgres when this process began */
+	bool enrolled;
+	struct note disk_note;
+	pgaf_time clock_offset;
+	uint64_t run_number;
+	uint64_t timer_serial;
+	pgaf_time timer_at;
+	bool observing;
+	bool link_open;
+	uint64_t link_serial;
+	pgaf_time link_heard_at;
+	pgaf_time link_backoff;
+	bool link_trying;
+	bool claim_open;
+	pgaf_time link_up_last, link_down_last; /* arrivals, to keep their order */
+	uint64_t exits_before;                  /* of Postgres when this process began */
 	struct run_step step;
 	struct probe_state peers[SIM_HOSTS];
-	uint32_t       peer_count;
-	pgaf_time      peer_interval;
-	bool           exited;
-	int            exit_code;
-	bool           wanted;    /* whether a service manager starts it again */
-	enum route     route;
-	char           waiting[160];
+	uint32_t peer_count;
+	pgaf_time peer_interval;
+	bool exited;
+	int exit_code;
+	bool wanted; /* whether a service manager starts it again */
+	enum route route;
+	char waiting[160];
 	enum pgaf_state last_state;
-	pgaf_time      died_at;
+	pgaf_time died_at;
 };
 
 void keep_start(struct sim *sim, pgaf_node_id node);
 void keep_kill(struct sim *sim, pgaf_node_id node);
 void keep_terminate(struct sim *sim, pgaf_node_id node);
 void keep_leave(struct sim *sim, pgaf_node_id node);
-void keep_run(struct sim *sim, pgaf_node_id node); /* after any keeper_on_*: run and arm the timer */
+void keep_run(struct sim *sim,
+              pgaf_node_id node); /* after any keeper_on_*: run and arm the timer */
 pgaf_time keep_now(const struct sim *sim, pgaf_node_id node);
 void keep_exit_seen(struct sim *sim, pgaf_node_id node);
 void keep_observe(struct sim *sim, pgaf_node_id node);
@@ -370,21 +371,25 @@ void link_tick(struct sim *sim, struct event *event); /* each half second for no
 /* ---- the store (store.c) ----------------------------------------------------- */
 
 struct simstore {
-	struct proc     proc;
+	struct proc proc;
 	struct snapshot truth;
 	struct snapshot durable;
-	bool            dirty;
-	pgaf_time       born;
-	pgaf_time       disk_until; /* nothing is flushed before */
-	bool            session_open[SIM_HOSTS]; /* the keepers', as the store sees them */
-	pgaf_time       session_lost_at[SIM_HOSTS]; /* when they were last heard */
-	bool            reported[SIM_HOSTS];     /* news the monitor has not read */
-	uint32_t        promote_version; /* first version of the term that begins with the promotion */
+	struct snapshot copy;
+	bool dirty;
+	pgaf_time born;
+	pgaf_time disk_until;                 /* nothing is flushed before */
+	bool session_open[SIM_HOSTS];         /* the keepers', as the store sees them */
+	pgaf_time session_lost_at[SIM_HOSTS]; /* when they were last heard */
+	bool reported[SIM_HOSTS];             /* news the monitor has not read */
+	uint32_t promote_version; /* first version of the term that begins with the promotion */
 };
 
 void store_init(struct sim *sim);
 void store_start(struct sim *sim);
 void store_crash(struct sim *sim);
+/* A copy as of now, and putting it back: the store forgets (PROTOCOL 12). */
+void store_save(struct sim *sim);
+void store_restore(struct sim *sim);
 bool store_register(struct sim *sim, pgaf_node_id node);
 void store_orders(const struct sim *sim, pgaf_node_id node, struct keeper_orders *orders);
 void store_report(struct sim *sim, pgaf_node_id node, const struct report *report, bool urgent);
@@ -402,12 +407,12 @@ void store_flap(struct sim *sim, struct event *event);
 /* ---- the monitor (mon.c) ------------------------------------------------------ */
 
 struct mon {
-	struct proc     proc;
+	struct proc proc;
 	struct monitor *engine;
-	pgaf_time       clock_offset;
-	uint64_t        timer_serial;
-	pgaf_time       timer_at;
-	bool            store_open;
+	pgaf_time clock_offset;
+	uint64_t timer_serial;
+	pgaf_time timer_at;
+	bool store_open;
 	struct probe_state probes[SIM_HOSTS];
 	struct settings settings;
 };
@@ -435,43 +440,43 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 
 /* ---- faults (faults.c) ------------------------------------------------------------- */
 
-#define FAULTS(X)                                                                               \
-	X(POSTMASTER, "the postmaster is killed")                                               \
-	X(BACKEND, "a backend crashes and Postgres ends itself")                                \
-	X(POSTMASTER_AND_KEEPER, "postmaster and keeper are killed")                            \
-	X(KEEPER, "the keeper is killed")                                                       \
-	X(HOST, "the host loses power")                                                         \
-	X(FREEZE_KEEPER, "the keeper is stopped")                                               \
-	X(FREEZE_POSTMASTER, "the postmaster is stopped")                                       \
-	X(FREEZE_HOST, "the host is paused")                                                    \
-	X(DISK, "the disk hangs")                                                               \
-	X(TERMINATE, "the keeper is told to stop")                                              \
-	X(LEAVE, "the keeper is told to leave Postgres running")                                \
-	X(CUT_MONITOR, "the link to the monitor is cut")                                        \
-	X(CUT_MONITOR_ONE_WAY, "the link to the monitor is cut in one direction")               \
-	X(CUT_PEERS, "the links to the other nodes are cut")                                    \
-	X(CUT_PEERS_ONE_WAY, "the links to the other nodes are cut in one direction")           \
-	X(ISOLATE, "the node is cut off from everybody")                                        \
-	X(MONITOR, "the monitor is killed")                                                     \
-	X(FREEZE_MONITOR, "the monitor is stopped")                                             \
-	X(STORE, "the store crashes")                                                           \
-	X(SITE, "all hosts lose power")                                                         \
-	X(STORE_DISK, "the store's disk hangs")                                                 \
-	X(MONITOR_HOST, "the monitor's host loses power")                                       \
-	X(SWITCHOVER, "an operator asks for a switchover")                                      \
+#define FAULTS(X)                                                                     \
+	X(POSTMASTER, "the postmaster is killed")                                     \
+	X(BACKEND, "a backend crashes and Postgres ends itself")                      \
+	X(POSTMASTER_AND_KEEPER, "postmaster and keeper are killed")                  \
+	X(KEEPER, "the keeper is killed")                                             \
+	X(HOST, "the host loses power")                                               \
+	X(FREEZE_KEEPER, "the keeper is stopped")                                     \
+	X(FREEZE_POSTMASTER, "the postmaster is stopped")                             \
+	X(FREEZE_HOST, "the host is paused")                                          \
+	X(DISK, "the disk hangs")                                                     \
+	X(TERMINATE, "the keeper is told to stop")                                    \
+	X(LEAVE, "the keeper is told to leave Postgres running")                      \
+	X(CUT_MONITOR, "the link to the monitor is cut")                              \
+	X(CUT_MONITOR_ONE_WAY, "the link to the monitor is cut in one direction")     \
+	X(CUT_PEERS, "the links to the other nodes are cut")                          \
+	X(CUT_PEERS_ONE_WAY, "the links to the other nodes are cut in one direction") \
+	X(ISOLATE, "the node is cut off from everybody")                              \
+	X(MONITOR, "the monitor is killed")                                           \
+	X(FREEZE_MONITOR, "the monitor is stopped")                                   \
+	X(STORE, "the store crashes")                                                 \
+	X(SITE, "all hosts lose power")                                               \
+	X(STORE_DISK, "the store's disk hangs")                                       \
+	X(MONITOR_HOST, "the monitor's host loses power")                             \
+	X(SWITCHOVER, "an operator asks for a switchover")                            \
 	X(FAILOVER, "an operator asks for a failover")
 
 enum fault {
 #define FAULT_ENUM(name, text) SIM_FAULT_##name,
 	FAULTS(FAULT_ENUM)
 #undef FAULT_ENUM
-	SIM_FAULT_COUNT
+		SIM_FAULT_COUNT
 };
 
 struct counts {
-	uint64_t  seeds, failovers, switchovers, crashes, partitions, acknowledged;
-	uint64_t  with_failover, with_second_fault, second_faults, promotions, events;
-	uint64_t  by_kind[SIM_FAULT_COUNT];
+	uint64_t seeds, failovers, switchovers, crashes, partitions, acknowledged;
+	uint64_t with_failover, with_second_fault, second_faults, promotions, events;
+	uint64_t by_kind[SIM_FAULT_COUNT];
 	pgaf_time virtual_time;
 };
 
@@ -499,25 +504,25 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 
 /* ---- rules that are broken on purpose (breaks.c) ------------------------------------------ */
 
-#define BREAKS(X)                                                                               \
-	X(NONE, "none", "", "nothing")                                                          \
-	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                   \
-	X(CLAIM, "claim", "ONE", "a keeper promotes without asking for its claim")             \
-	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")        \
-	X(FENCE, "fence", "DUR", "the fence is not seen holding a commit before names count")   \
-	X(SIGNAL, "signal", "TIMELINE", "a standby is started as its files happen to be")       \
-	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")      \
-	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")          \
-	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")             \
-	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                     \
-	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                   \
+#define BREAKS(X)                                                                             \
+	X(NONE, "none", "", "nothing")                                                        \
+	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                 \
+	X(CLAIM, "claim", "ONE", "a keeper promotes without asking for its claim")            \
+	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")      \
+	X(FENCE, "fence", "DUR", "the fence is not seen holding a commit before names count") \
+	X(SIGNAL, "signal", "TIMELINE", "a standby is started as its files happen to be")     \
+	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")    \
+	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")        \
+	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")           \
+	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                   \
+	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                 \
 	X(FLAP, "flap", "STABLE", "a goal is given again and again")
 
 enum brk {
 #define BREAK_ENUM(name, word, check, doc) BREAK_##name,
 	BREAKS(BREAK_ENUM)
 #undef BREAK_ENUM
-	BREAK_COUNT
+		BREAK_COUNT
 };
 
 const char *break_word(enum brk brk);
@@ -530,37 +535,38 @@ bool break_find(const char *word, enum brk *brk);
 #define TRACE_LINES 20000
 
 struct sim {
-	uint64_t      seed;
-	uint32_t      nodes;
-	enum brk      brk;
-	pgaf_time     now;
-	struct rng    rng;       /* the world's */
-	struct rng    plan;      /* the faults', so that a change of the world keeps the plan */
-	struct sched  sched;
-	struct net    net;
-	bool          host_up[SIM_HOSTS];
-	struct pg     pg[SIM_HOSTS];
-	struct keep   keep[SIM_HOSTS];
+	uint64_t seed;
+	uint32_t nodes;
+	enum brk brk;
+	bool forget; /* the store is put back to an old copy at the end */
+	pgaf_time now;
+	struct rng rng;  /* the world's */
+	struct rng plan; /* the faults', so that a change of the world keeps the plan */
+	struct sched sched;
+	struct net net;
+	bool host_up[SIM_HOSTS];
+	struct pg pg[SIM_HOSTS];
+	struct keep keep[SIM_HOSTS];
 	struct simstore store;
-	struct mon    mon;
+	struct mon mon;
 	struct branch branches[BRANCHES_MAX];
-	uint32_t      branch_count;
-	uint64_t      next_id;
+	uint32_t branch_count;
+	uint64_t next_id;
 	struct counts counts;
-	bool          strikes_twice; /* this seed has a second fault for its failovers */
-	bool          quiet;      /* faults are over */
-	bool          writers_off;
-	bool          failed;
-	char          failed_check[16];
-	char          failed_text[512];
-	bool          failover_open; /* a promotion by a failover is not finished */
-	uint64_t      seen_epoch;
-	bool          had_failover, had_second;
+	bool strikes_twice; /* this seed has a second fault for its failovers */
+	bool quiet;         /* faults are over */
+	bool writers_off;
+	bool failed;
+	char failed_check[16];
+	char failed_text[512];
+	bool failover_open; /* a promotion by a failover is not finished */
+	uint64_t seen_epoch;
+	bool had_failover, had_second;
 	/* Trace. */
-	bool          tracing;
-	bool          trace_to_stdout;
-	char         *lines;
-	uint32_t      line_count;
+	bool tracing;
+	bool trace_to_stdout;
+	char *lines;
+	uint32_t line_count;
 };
 
 struct sim *sim_new(uint64_t seed, uint32_t nodes, enum brk brk);
@@ -574,10 +580,10 @@ bool sim_until_good(struct sim *sim, pgaf_time limit, pgaf_time calm);
 
 /* One line of the trace; costs nothing unless traced. */
 void trace_line(struct sim *sim, const char *who, const char *format, ...) PGAF_PRINTF(3, 4);
-#define TRACE(sim, ...)                                                                         \
-	do {                                                                                    \
-		if ((sim)->tracing)                                                             \
-			trace_line((sim), __VA_ARGS__);                                         \
+#define TRACE(sim, ...)                                 \
+	do {                                            \
+		if ((sim)->tracing)                     \
+			trace_line((sim), __VA_ARGS__); \
 	} while (0)
 const char *host_name(uint32_t host);
 void trace_tail(const struct sim *sim, uint32_t lines);

@@ -5,7 +5,7 @@
  * from before and enough members of the new set have passed.
  */
 
-#include "steps.h"
+#include "sim/steps.h"
 
 enum apply_stage {
 	APPLY_BEGIN,
@@ -94,16 +94,16 @@ apply_fence_seen(struct sim *sim, pgaf_node_id node, struct run_step *run)
 pgaf_time
 step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 {
-	static const struct sync_set fence = { .required = 1 };
-	struct pg                   *pg    = &sim->pg[node];
-	const struct sync_set       *set   = &run->order.goal.set;
+	static const struct sync_set fence = {.required = 1};
+	struct pg *pg = &sim->pg[node];
+	const struct sync_set *set = &run->order.goal.set;
 
 	if (pg->status != PG_PRIMARY)
 		return step_ends(run, STEP_FAILED, "it is not open for writes");
 	if (sim->now - run->began > PGAF_SECONDS(APPLY_LIMIT))
 		return step_ends(run, STEP_FAILED, "not proved in time");
 	if (run->stage == APPLY_BEGIN) {
-		run->result.timeline     = pg_timeline(sim, pg);
+		run->result.timeline = pg_timeline(sim, pg);
 		run->result.server_start = pg->start_number;
 		if (set->required > 0 && run->order.from_async && sim->brk != BREAK_FORCE &&
 		    sim->brk != BREAK_FENCE) {
@@ -127,9 +127,9 @@ step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		if (!names_are_shown(pg, run))
 			return PGAF_MSEC(2);
 		run->stage = set->required > 0 ? APPLY_BARRIER : APPLY_RELAXED;
-		run->mark  = ++sim->next_id;
+		run->mark = ++sim->next_id;
 		run->limit = sim->now + PGAF_SECONDS(1);
-		run->x     = sync_commit(sim, node, SESSIONS_MAX);
+		run->x = sync_commit(sim, node, SESSIONS_MAX);
 		return PGAF_MSEC(2);
 	case APPLY_RELAXED: /* our own commit returns when the checkpointer has seen it (42) */
 		if (pg->flush < run->x || sync_keeper_waits(sim, node, run->x))
@@ -146,7 +146,8 @@ step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		run->result.lsn = run->x;
 		return step_ends(run, STEP_DONE, "");
 	case APPLY_BEGIN:
-	case APPLY_LIMIT: break;
+	case APPLY_LIMIT:
+		break;
 	}
 	return step_ends(run, STEP_FAILED, "impossible stage");
 }

@@ -4,7 +4,7 @@
 
 /* Steps under way: stages between which anything can happen. */
 
-#include "sim.h"
+#include "sim/sim.h"
 
 #define STEP_OVER (-1)
 

@@ -10,7 +10,7 @@
 #include <pgaf/error.h>
 
 #include "base/pure/text.h"
-#include "sim.h"
+#include "sim/sim.h"
 
 #define WALWRITER PGAF_MSEC(200)
 
@@ -72,16 +72,16 @@ store_choose_settings(struct sim *sim, struct settings *settings)
 		settings->number_sync = 1;
 	if (rng_percent(rng, 50))
 		return;
-	settings->probe_interval  = rng_between(rng, PGAF_MSEC(50), PGAF_MSEC(500));
-	settings->silence_limit   = settings->probe_interval * 3 +
-	                            rng_between(rng, PGAF_MSEC(400), PGAF_SECONDS(3));
+	settings->probe_interval = rng_between(rng, PGAF_MSEC(50), PGAF_MSEC(500));
+	settings->silence_limit =
+		settings->probe_interval * 3 + rng_between(rng, PGAF_MSEC(400), PGAF_SECONDS(3));
 	settings->peer_report_age = rng_between(rng, PGAF_MSEC(200), PGAF_SECONDS(3));
-	settings->handover_limit  = rng_between(rng, PGAF_MSEC(500), PGAF_SECONDS(8));
+	settings->handover_limit = rng_between(rng, PGAF_MSEC(500), PGAF_SECONDS(8));
 	settings->fast_stop_limit = rng_between(rng, PGAF_MSEC(100), PGAF_SECONDS(6));
-	settings->flap_window     = rng_between(rng, 0, PGAF_SECONDS(90));
+	settings->flap_window = rng_between(rng, 0, PGAF_SECONDS(90));
 	settings->report_interval = rng_between(rng, PGAF_MSEC(200), PGAF_SECONDS(2));
-	settings->fencing_limit   = settings->report_interval * 2 +
-	                            rng_between(rng, PGAF_MSEC(500), PGAF_SECONDS(12));
+	settings->fencing_limit =
+		settings->report_interval * 2 + rng_between(rng, PGAF_MSEC(500), PGAF_SECONDS(12));
 	settings->move_on_disagreement = rng_percent(rng, 30);
 }
 
@@ -89,14 +89,14 @@ void
 store_init(struct sim *sim)
 {
 	struct simstore *store = &sim->store;
-	struct group    *group = &store->truth.group;
+	struct group *group = &store->truth.group;
 
 	text_copy(group->formation, sizeof group->formation, "default");
 	store_choose_settings(sim, &group->settings);
-	group->incarnation         = rng_next(&sim->rng) | 1;
+	group->incarnation = rng_next(&sim->rng) | 1;
 	store->truth.may_bootstrap = true;
-	store->born                = sim->now;
-	store->durable             = store->truth;
+	store->born = sim->now;
+	store->durable = store->truth;
 }
 
 void
@@ -127,11 +127,29 @@ store_crash(struct sim *sim)
 	mon_store_lost(sim);
 }
 
+void
+store_save(struct sim *sim)
+{
+	sim->store.copy = sim->store.truth;
+}
+
+void
+store_restore(struct sim *sim)
+{
+	store_crash(sim);
+	TRACE(sim, "store", "is put back from epoch %llu to %llu",
+	      (unsigned long long)sim->store.truth.group.epoch,
+	      (unsigned long long)sim->store.copy.group.epoch);
+	sim->store.truth = sim->store.copy;
+	sim->store.durable = sim->store.copy;
+	store_start(sim);
+}
+
 bool
 store_register(struct sim *sim, pgaf_node_id id)
 {
 	struct snapshot *truth = &sim->store.truth;
-	uint32_t         at    = truth->count;
+	uint32_t at = truth->count;
 
 	if (store_node(truth, id))
 		return true;
@@ -140,12 +158,12 @@ store_register(struct sim *sim, pgaf_node_id id)
 
 	struct node *node = &truth->nodes[at];
 
-	*node = (struct node){ .id        = id,
-		               .port      = 5432,
-		               .http_port = 8008,
-		               .priority  = 50,
-		               .quorum    = true,
-		               .bootstrap = true };
+	*node = (struct node){.id = id,
+	                      .port = 5432,
+	                      .http_port = 8008,
+	                      .priority = 50,
+	                      .quorum = true,
+	                      .bootstrap = true};
 	if (id > 1 && rng_percent(&sim->plan, 4))
 		node->priority = 0;
 	text_copy(node->name, sizeof node->name, host_name(id));
@@ -161,28 +179,28 @@ void
 store_orders(const struct sim *sim, pgaf_node_id id, struct keeper_orders *orders)
 {
 	const struct snapshot *truth = &sim->store.truth;
-	const struct group    *group = &truth->group;
-	const struct node     *node  = snapshot_node(truth, id);
+	const struct group *group = &truth->group;
+	const struct node *node = snapshot_node(truth, id);
 
 	memset(orders, 0, sizeof *orders);
-	orders->incarnation       = group->incarnation;
-	orders->epoch             = group->epoch;
-	orders->primary           = group->primary;
-	orders->settings          = group->settings;
+	orders->incarnation = group->incarnation;
+	orders->epoch = group->epoch;
+	orders->primary = group->primary;
+	orders->settings = group->settings;
 	orders->system_identifier = group->system_identifier;
-	orders->high_lsn          = group->high_lsn;
-	orders->timeline          = group->timeline;
-	orders->claimed           = group->promotion.claimed && group->promotion.node == id;
+	orders->high_lsn = group->high_lsn;
+	orders->timeline = group->timeline;
+	orders->claimed = group->promotion.claimed && group->promotion.node == id;
 	if (node)
 		orders->goal = node->goal;
 	for (uint32_t i = 0; i < truth->count; i++) {
 		const struct node *other = &truth->nodes[i];
-		struct peer       *peer  = &orders->peers[orders->peer_count];
+		struct peer *peer = &orders->peers[orders->peer_count];
 
 		if (other->id == id)
 			continue;
-		peer->id        = other->id;
-		peer->port      = other->port;
+		peer->id = other->id;
+		peer->port = other->port;
 		peer->http_port = other->http_port;
 		text_copy(peer->name, sizeof peer->name, other->name);
 		text_copy(peer->host, sizeof peer->host, other->host);
@@ -205,7 +223,7 @@ store_report(struct sim *sim, pgaf_node_id id, const struct report *report, bool
 
 	bool news = urgent || node->report.state != report->state || node->report.pg != report->pg;
 
-	node->report            = *report;
+	node->report = *report;
 	sim->store.reported[id] = true;
 	store_written(sim, false);
 	if (news)
@@ -216,7 +234,7 @@ bool
 store_claim(struct sim *sim, pgaf_node_id id, uint64_t epoch)
 {
 	struct promotion *promotion = &sim->store.truth.group.promotion;
-	bool              granted   = promotion->node == id && promotion->epoch == epoch;
+	bool granted = promotion->node == id && promotion->epoch == epoch;
 
 	if (granted)
 		promotion->claimed = true;
@@ -235,7 +253,7 @@ static void
 store_note_decision(struct sim *sim, const struct decision *decision)
 {
 	const struct group *before = &sim->store.truth.group;
-	const struct group *after  = &decision->group;
+	const struct group *after = &decision->group;
 
 	if (after->promotion.node == 0 || after->promotion.epoch == before->promotion.epoch) {
 		if (after->promotion.node == 0)
@@ -247,7 +265,7 @@ store_note_decision(struct sim *sim, const struct decision *decision)
 		sim->counts.switchovers++;
 	} else if (before->promotion.node == 0) {
 		sim->counts.failovers++;
-		sim->had_failover  = true;
+		sim->had_failover = true;
 		sim->failover_open = true;
 		faults_on_failover(sim, after->promotion.node);
 	}
@@ -268,10 +286,10 @@ store_forget_async(struct group *group)
 static void
 store_apply(struct sim *sim, const struct decision *decision)
 {
-	struct snapshot *truth   = &sim->store.truth;
-	struct request   request = truth->group.request;
-	uint32_t         timeline = truth->group.next_timeline;
-	uint64_t         seen    = decision->group.request.number;
+	struct snapshot *truth = &sim->store.truth;
+	struct request request = truth->group.request;
+	uint32_t timeline = truth->group.next_timeline;
+	uint64_t seen = decision->group.request.number;
 
 	decision_apply(decision, sim->now, truth);
 	/* A request that came while this was under way is not lost. */
@@ -319,7 +337,7 @@ store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to)
 
 	if (!sim->store.proc.alive || group->request.kind != REQUEST_NONE)
 		return;
-	group->request = (struct request){ .kind = kind, .number = ++sim->next_id, .to = to };
+	group->request = (struct request){.kind = kind, .number = ++sim->next_id, .to = to};
 	store_written(sim, true);
 	mon_hint(sim, to, true);
 }
@@ -328,7 +346,7 @@ void
 store_flap(struct sim *sim, struct event *event)
 {
 	struct snapshot *truth = &sim->store.truth;
-	struct node     *node  = store_node(truth, truth->group.primary);
+	struct node *node = store_node(truth, truth->group.primary);
 
 	(void)event;
 	if (node && sim->store.proc.alive) {

@@ -6,9 +6,9 @@
  * flushed what it has (trap 1).
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
-#define RETRY_TIME      PGAF_MSEC(20)
+#define RETRY_TIME PGAF_MSEC(20)
 #define SESSION_TIMEOUT PGAF_SECONDS(5)
 
 static struct walsender *
@@ -32,19 +32,18 @@ static void
 receiver_refused(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
 	if (!pg->receiver.running || pg->receiver.id != event->x)
 		return;
 	if (pg->receiver.streaming)
 		TRACE(sim, host_name(node), "postgres > its upstream ended the stream");
-	pg->receiver = (struct walreceiver){ 0 };
+	pg->receiver = (struct walreceiver){0};
 	if (pg->upstream != 0)
 		sim_after(sim, &pg->proc, RETRY_TIME, receiver_retry)->a = node;
 }
 
-static void
-reply_send(struct sim *sim, pgaf_node_id node);
+static void reply_send(struct sim *sim, pgaf_node_id node);
 
 static void
 receiver_flushed(struct sim *sim, struct event *event)
@@ -54,11 +53,11 @@ receiver_flushed(struct sim *sim, struct event *event)
 	if (!pg->receiver.running || pg->receiver.id != event->x || pg->promoting_since != 0)
 		return;
 
-	struct position whole = { .branch = (uint32_t)event->z, .lsn = event->y };
+	struct position whole = {.branch = (uint32_t)event->z, .lsn = event->y};
 
 	if (wal_contains(sim, whole, pg_end(pg))) {
-		pg->at     = wal_at(sim, whole, whole.lsn);
-		pg->flush  = pg->at.lsn;
+		pg->at = wal_at(sim, whole, whole.lsn);
+		pg->flush = pg->at.lsn;
 		pg->replay = pg->at.lsn;
 		stream_pump(sim, event->a);
 	}
@@ -69,12 +68,12 @@ static void
 receiver_data(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
 	if (!pg->receiver.running || pg->receiver.id != event->x)
 		return;
-	pg->receiver.heard_at     = sim->now;
-	pg->receiver.streaming    = true;
+	pg->receiver.heard_at = sim->now;
+	pg->receiver.streaming = true;
 	pg->receiver.upstream_lsn = event->y;
 
 	struct event *flushed =
@@ -91,11 +90,10 @@ receiver_data(struct sim *sim, struct event *event)
 static void
 refuse(struct sim *sim, pgaf_node_id node, pgaf_node_id standby, uint64_t id)
 {
-	struct event *event = net_send(sim,
-	                               (struct route_to){ .from     = node,
-	                                                  .to       = standby,
-	                                                  .receiver = &sim->pg[standby].proc },
-	                               receiver_refused);
+	struct event *event = net_send(
+		sim,
+		(struct route_to){.from = node, .to = standby, .receiver = &sim->pg[standby].proc},
+		receiver_refused);
 
 	event->a = standby;
 	event->x = id;
@@ -104,15 +102,15 @@ refuse(struct sim *sim, pgaf_node_id node, pgaf_node_id standby, uint64_t id)
 static void
 sender_reply(struct sim *sim, struct event *event)
 {
-	pgaf_node_id      node   = event->a;
+	pgaf_node_id node = event->a;
 	struct walsender *sender = sender_find(sim, node, event->x);
 
 	if (!sender)
 		return;
-	sender->heard_at        = sim->now;
-	sender->flush           = event->y;
-	sender->replay          = event->z;
-	sender->data_under_way  = false;
+	sender->heard_at = sim->now;
+	sender->flush = event->y;
+	sender->replay = event->z;
+	sender->data_under_way = false;
 	sync_release(sim, node, sender);
 	stream_pump(sim, node);
 }
@@ -129,14 +127,14 @@ sender_lost(struct sim *sim, struct event *event)
 static void
 reply_send(struct sim *sim, pgaf_node_id node)
 {
-	struct pg    *pg    = &sim->pg[node];
-	struct event *event = net_send(sim,
-	                               (struct route_to){
-		                               .from     = node,
-		                               .to       = pg->receiver.upstream,
-		                               .receiver = &sim->pg[pg->receiver.upstream].proc,
-		                               .last     = &pg->receiver.last_arrival },
-	                               sender_reply);
+	struct pg *pg = &sim->pg[node];
+	struct event *event =
+		net_send(sim,
+	                 (struct route_to){.from = node,
+	                                   .to = pg->receiver.upstream,
+	                                   .receiver = &sim->pg[pg->receiver.upstream].proc,
+	                                   .last = &pg->receiver.last_arrival},
+	                 sender_reply);
 
 	event->a = pg->receiver.upstream;
 	event->x = pg->receiver.id;
@@ -148,14 +146,14 @@ reply_send(struct sim *sim, pgaf_node_id node)
 static bool
 history_serves(const struct sim *sim, const struct pg *pg, struct position asked)
 {
-	struct position end    = pg_end(pg);
-	uint32_t        number = sim->branches[asked.branch].number;
-	pgaf_lsn        start  = asked.lsn & ~(SEGMENT - 1);
-	pgaf_lsn        limit  = end.lsn;
-	uint32_t        branch = end.branch;
+	struct position end = pg_end(pg);
+	uint32_t number = sim->branches[asked.branch].number;
+	pgaf_lsn start = asked.lsn & ~(SEGMENT - 1);
+	pgaf_lsn limit = end.lsn;
+	uint32_t branch = end.branch;
 
 	while (branch != 0 && sim->branches[branch].number != number) {
-		limit  = sim->branches[branch].fork;
+		limit = sim->branches[branch].fork;
 		branch = sim->branches[branch].parent;
 	}
 	return branch != 0 && start <= limit;
@@ -164,11 +162,11 @@ history_serves(const struct sim *sim, const struct pg *pg, struct position asked
 static void
 sender_start(struct sim *sim, struct event *event)
 {
-	pgaf_node_id      node    = event->a;
-	pgaf_node_id      standby = event->b;
-	struct pg        *pg      = &sim->pg[node];
-	struct position   asked   = { .branch = (uint32_t)(event->z >> 32), .lsn = event->y };
-	struct walsender *sender  = NULL;
+	pgaf_node_id node = event->a;
+	pgaf_node_id standby = event->b;
+	struct pg *pg = &sim->pg[node];
+	struct position asked = {.branch = (uint32_t)(event->z >> 32), .lsn = event->y};
+	struct walsender *sender = NULL;
 
 	for (int i = 0; i < WALSENDERS_MAX; i++) {
 		if (pg->senders[i].used && pg->senders[i].standby == standby) {
@@ -185,17 +183,17 @@ sender_start(struct sim *sim, struct event *event)
 		return;
 	}
 	*sender = (struct walsender){
-		.used       = true,
-		.streaming  = true,
-		.lying      = !wal_contains(sim, pg_end(pg), asked),
-		.id         = event->x,
-		.standby    = standby,
-		.admission  = (uint32_t)event->z,
-		.set        = pg->shown,
+		.used = true,
+		.streaming = true,
+		.lying = !wal_contains(sim, pg_end(pg), asked),
+		.id = event->x,
+		.standby = standby,
+		.admission = (uint32_t)event->z,
+		.set = pg->shown,
 		.set_serial = pg->shown_serial,
-		.flush      = asked.lsn,
-		.replay     = asked.lsn,
-		.heard_at   = sim->now,
+		.flush = asked.lsn,
+		.replay = asked.lsn,
+		.heard_at = sim->now,
 	};
 	TRACE(sim, host_name(node), "postgres > %s streams as pgaf_%s%u%s", host_name(standby),
 	      sender->admission ? "" : "join_", sender->admission ? sender->admission : standby,
@@ -204,17 +202,20 @@ sender_start(struct sim *sim, struct event *event)
 	if (sender->lying) {
 		if (pg->flush < asked.lsn)
 			pg->poisoned = true;
-		sim_after(sim, &pg->proc, PGAF_MSEC(50), sender_lost)->a = node;
+		struct event *fails = sim_after(sim, &pg->proc, PGAF_MSEC(50), sender_lost);
+
+		fails->a = node;
+		fails->x = sender->id;
 		return;
 	}
-	/* Even an idle primary sends a keepalive at once, by which the standby knows that it streams. */
+	/* Even an idle primary sends a keepalive, by which the standby knows that it streams. */
 	stream_pump(sim, node);
 	if (!sender->data_under_way) {
 		struct event *hello = net_send(sim,
-		                               (struct route_to){ .from     = node,
-		                                                  .to       = standby,
-		                                                  .receiver = &sim->pg[standby].proc,
-		                                                  .last     = &sender->last_arrival },
+		                               (struct route_to){.from = node,
+		                                                 .to = standby,
+		                                                 .receiver = &sim->pg[standby].proc,
+		                                                 .last = &sender->last_arrival},
 		                               receiver_data);
 
 		hello->a = standby;
@@ -235,16 +236,16 @@ stream_pump(struct sim *sim, pgaf_node_id node)
 		if (!sender->used || sender->lying || sender->data_under_way ||
 		    sender->takes_at > sim->now || sender->sent >= pg->flush)
 			continue;
-		sender->sent           = pg->flush;
+		sender->sent = pg->flush;
 		sender->data_under_way = true;
 
-		struct event *data = net_send(sim,
-		                              (struct route_to){
-			                              .from     = node,
-			                              .to       = sender->standby,
-			                              .receiver = &sim->pg[sender->standby].proc,
-			                              .last     = &sender->last_arrival },
-		                              receiver_data);
+		struct event *data =
+			net_send(sim,
+		                 (struct route_to){.from = node,
+		                                   .to = sender->standby,
+		                                   .receiver = &sim->pg[sender->standby].proc,
+		                                   .last = &sender->last_arrival},
+		                 receiver_data);
 
 		data->a = sender->standby;
 		data->x = sender->id;
@@ -273,18 +274,18 @@ stream_connect(struct sim *sim, pgaf_node_id node)
 	if (!net_is_open(sim, node, pg->upstream) || !upstream->postmaster)
 		return; /* the next tick tries again */
 	pg->receiver = (struct walreceiver){
-		.running   = true,
-		.id        = ++sim->next_id,
-		.upstream  = pg->upstream,
+		.running = true,
+		.id = ++sim->next_id,
+		.upstream = pg->upstream,
 		.admission = pg->admission,
-		.heard_at  = sim->now,
+		.heard_at = sim->now,
 	};
 
 	struct event *event = net_send(sim,
-	                               (struct route_to){ .from     = node,
-	                                                  .to       = pg->upstream,
-	                                                  .receiver = &upstream->proc,
-	                                                  .last     = &pg->receiver.last_arrival },
+	                               (struct route_to){.from = node,
+	                                                 .to = pg->upstream,
+	                                                 .receiver = &upstream->proc,
+	                                                 .last = &pg->receiver.last_arrival},
 	                               sender_start);
 
 	event->a = pg->upstream;
@@ -302,33 +303,32 @@ stream_end_receiver(struct sim *sim, pgaf_node_id node)
 	if (!receiver->running)
 		return;
 
-	struct event *event = net_send(sim,
-	                               (struct route_to){
-		                               .from     = node,
-		                               .to       = receiver->upstream,
-		                               .receiver = &sim->pg[receiver->upstream].proc,
-		                               .last     = &receiver->last_arrival },
-	                               sender_lost);
+	struct event *event =
+		net_send(sim,
+	                 (struct route_to){.from = node,
+	                                   .to = receiver->upstream,
+	                                   .receiver = &sim->pg[receiver->upstream].proc,
+	                                   .last = &receiver->last_arrival},
+	                 sender_lost);
 
-	event->a  = receiver->upstream;
-	event->x  = receiver->id;
-	*receiver = (struct walreceiver){ 0 };
+	event->a = receiver->upstream;
+	event->x = receiver->id;
+	*receiver = (struct walreceiver){0};
 }
 
 void
 stream_end_sender(struct sim *sim, pgaf_node_id node, struct walsender *sender)
 {
 	struct event *event = net_send(sim,
-	                               (struct route_to){
-		                               .from     = node,
-		                               .to       = sender->standby,
-		                               .receiver = &sim->pg[sender->standby].proc,
-		                               .last     = &sender->last_arrival },
+	                               (struct route_to){.from = node,
+	                                                 .to = sender->standby,
+	                                                 .receiver = &sim->pg[sender->standby].proc,
+	                                                 .last = &sender->last_arrival},
 	                               receiver_refused);
 
 	event->a = sender->standby;
 	event->x = sender->id;
-	*sender  = (struct walsender){ 0 };
+	*sender = (struct walsender){0};
 }
 
 void
@@ -358,8 +358,8 @@ static void
 tick_sender(struct sim *sim, pgaf_node_id node, struct walsender *sender)
 {
 	const struct pg *standby = &sim->pg[sender->standby];
-	bool             open    = net_is_open(sim, node, sender->standby);
-	bool             there   = standby->receiver.running && standby->receiver.id == sender->id;
+	bool open = net_is_open(sim, node, sender->standby);
+	bool there = standby->receiver.running && standby->receiver.id == sender->id;
 
 	if (open && there && !standby->proc.frozen)
 		sender->heard_at = sim->now;
@@ -370,7 +370,7 @@ tick_sender(struct sim *sim, pgaf_node_id node, struct walsender *sender)
 void
 stream_tick(struct sim *sim, pgaf_node_id node)
 {
-	struct pg          *pg       = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 	struct walreceiver *receiver = &pg->receiver;
 
 	for (int i = 0; i < WALSENDERS_MAX; i++)
@@ -378,8 +378,8 @@ stream_tick(struct sim *sim, pgaf_node_id node)
 			tick_sender(sim, node, &pg->senders[i]);
 	if (receiver->running) {
 		struct pg *upstream = &sim->pg[receiver->upstream];
-		bool       open     = net_is_open(sim, node, receiver->upstream);
-		bool       there    = sender_find(sim, receiver->upstream, receiver->id) != NULL;
+		bool open = net_is_open(sim, node, receiver->upstream);
+		bool there = sender_find(sim, receiver->upstream, receiver->id) != NULL;
 
 		if (open && there && !upstream->proc.frozen)
 			receiver->heard_at = sim->now;

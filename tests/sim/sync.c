@@ -7,13 +7,13 @@
  * back while the server runs (trap 1).
  */
 
-#include "sim.h"
+#include "sim/sim.h"
 
 static void
 acknowledge_up_to(struct sim *sim, pgaf_node_id node, pgaf_lsn released)
 {
-	struct pg *pg   = &sim->pg[node];
-	uint32_t   kept = 0;
+	struct pg *pg = &sim->pg[node];
+	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < pg->waiter_count; i++) {
 		struct waiter waiter = pg->waiters[i];
@@ -86,8 +86,8 @@ sync_take(struct sim *sim, pgaf_node_id node, struct walsender *sender)
 {
 	struct pg *pg = &sim->pg[node];
 
-	sender->takes_at   = 0;
-	sender->set        = pg->shown;
+	sender->takes_at = 0;
+	sender->set = pg->shown;
 	sender->set_serial = pg->shown_serial;
 	/* The main loop re-evaluates after it has read the configuration. */
 	sync_release(sim, node, sender);
@@ -110,7 +110,7 @@ static void
 postmaster_reads(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 
 	if (!pg->postmaster || event->x < pg->shown_serial)
 		return;
@@ -121,7 +121,7 @@ postmaster_reads(struct sim *sim, struct event *event)
 		again->x = event->x;
 		return;
 	}
-	pg->shown        = pg->file;
+	pg->shown = pg->file;
 	pg->shown_serial = event->x;
 	sync_names_changed(sim, node);
 }
@@ -133,25 +133,24 @@ sync_names_changed(struct sim *sim, pgaf_node_id node)
 
 	for (int i = 0; i < WALSENDERS_MAX; i++) {
 		struct walsender *sender = &pg->senders[i];
-		struct event     *event;
+		struct event *event;
 
 		if (!sender->used)
 			continue;
 
 		/* Now and then one is not scheduled for long. */
-		pgaf_time delay = rng_tailed(&sim->rng, PGAF_USEC(500),
-		                             rng_once_in(&sim->rng, 50) ? PGAF_SECONDS(2)
-		                                                        : PGAF_MSEC(20));
+		pgaf_time delay =
+			rng_tailed(&sim->rng, PGAF_USEC(500),
+		                   rng_once_in(&sim->rng, 50) ? PGAF_SECONDS(2) : PGAF_MSEC(20));
 
 		sender->takes_at = sim->now + delay;
-		event            = sim_after(sim, &pg->proc, delay, sender_takes);
-		event->a         = node;
-		event->x         = sender->id;
+		event = sim_after(sim, &pg->proc, delay, sender_takes);
+		event->a = node;
+		event->x = sender->id;
 	}
 
-	pgaf_time busy = pg->checkpointer_busy_until > sim->now
-	                         ? pg->checkpointer_busy_until - sim->now
-	                         : 0;
+	pgaf_time busy =
+		pg->checkpointer_busy_until > sim->now ? pg->checkpointer_busy_until - sim->now : 0;
 	struct event *event = sim_after(sim, &pg->proc,
 	                                busy + rng_tailed(&sim->rng, PGAF_MSEC(1), PGAF_MSEC(500)),
 	                                checkpointer_takes);
@@ -175,9 +174,9 @@ pg_reload(struct sim *sim, pgaf_node_id node)
 	if (!pg->postmaster)
 		return;
 
-	struct event *event = sim_after(sim, &pg->proc,
-	                                rng_tailed(&sim->rng, PGAF_USEC(800), PGAF_MSEC(30)),
-	                                postmaster_reads);
+	struct event *event =
+		sim_after(sim, &pg->proc, rng_tailed(&sim->rng, PGAF_USEC(800), PGAF_MSEC(30)),
+	                  postmaster_reads);
 
 	event->a = node;
 	event->x = pg->reload_serial;
@@ -189,13 +188,13 @@ static void
 commit_flushed(struct sim *sim, struct event *event)
 {
 	pgaf_node_id node = event->a;
-	struct pg   *pg   = &sim->pg[node];
-	pgaf_lsn     lsn  = event->x;
+	struct pg *pg = &sim->pg[node];
+	pgaf_lsn lsn = event->x;
 
 	if (pg->status != PG_PRIMARY && pg->status != PG_EXITED)
 		return;
 	if (pg->flush < lsn) {
-		pg->flush                        = lsn;
+		pg->flush = lsn;
 		sim->branches[pg->at.branch].end = lsn;
 		stream_pump(sim, node);
 	}
@@ -206,17 +205,17 @@ commit_flushed(struct sim *sim, struct event *event)
 		client_acknowledged(sim, node, event->b, lsn);
 	else if (pg->status == PG_PRIMARY && pg->waiter_count < WAITERS_MAX)
 		pg->waiters[pg->waiter_count++] =
-			(struct waiter){ .lsn = lsn, .session = event->b, .since = sim->now };
+			(struct waiter){.lsn = lsn, .session = event->b, .since = sim->now};
 }
 
 pgaf_lsn
 sync_commit(struct sim *sim, pgaf_node_id node, uint32_t session)
 {
-	struct pg    *pg = &sim->pg[node];
+	struct pg *pg = &sim->pg[node];
 	struct event *event;
 
 	pg->at.lsn += 64 + rng_below(&sim->rng, 2000) / 8 * 8;
-	event    = sim_after(sim, &pg->proc, pg_disk(sim, node, PGAF_USEC(400)), commit_flushed);
+	event = sim_after(sim, &pg->proc, pg_disk(sim, node, PGAF_USEC(400)), commit_flushed);
 	event->a = node;
 	event->b = session;
 	event->x = pg->at.lsn;

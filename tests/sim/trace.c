@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
 #define LINE_MAX_BYTES 600
 
 const char *
 host_name(uint32_t host)
 {
-	static const char *const names[] = { "monitor", "node1", "node2", "node3", "node4",
-		                             "node5",   "node6", "node7", "node8", "node9" };
+	static const char *const names[] = {"monitor", "node1", "node2", "node3", "node4",
+	                                    "node5",   "node6", "node7", "node8", "node9"};
 
 	return host < SIM_HOSTS ? names[host] : "nobody";
 }
@@ -25,13 +25,14 @@ host_name(uint32_t host)
 void
 trace_line(struct sim *sim, const char *who, const char *format, ...)
 {
-	char      line[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES];
 	pgaf_time at = sim->now - SIM_EPOCH;
-	int       used;
-	va_list   args;
+	int used;
+	va_list args;
 
-	used = snprintf(line, sizeof line, "[%4lld.%06lld] %-7s ", (long long)(at / PGAF_SECONDS(1)),
-	                (long long)(at % PGAF_SECONDS(1) / 1000), who);
+	used = snprintf(line, sizeof line, "[%4lld.%06lld] %-7s ",
+	                (long long)(at / PGAF_SECONDS(1)), (long long)(at % PGAF_SECONDS(1) / 1000),
+	                who);
 	va_start(args, format);
 	vsnprintf(line + used, sizeof line - (size_t)used, format, args);
 	va_end(args);

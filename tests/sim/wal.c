@@ -7,13 +7,13 @@
 
 #include <assert.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
 bool
 wal_contains(const struct sim *sim, struct position whole, struct position part)
 {
 	uint32_t branch = whole.branch;
-	pgaf_lsn limit  = whole.lsn;
+	pgaf_lsn limit = whole.lsn;
 
 	if (part.branch == 0)
 		return part.lsn == 0;
@@ -34,7 +34,7 @@ wal_at(const struct sim *sim, struct position whole, pgaf_lsn lsn)
 		lsn = whole.lsn;
 	while (sim->branches[branch].parent != 0 && lsn <= sim->branches[branch].fork)
 		branch = sim->branches[branch].parent;
-	return (struct position){ .branch = branch, .lsn = lsn };
+	return (struct position){.branch = branch, .lsn = lsn};
 }
 
 uint32_t
@@ -49,9 +49,9 @@ wal_branch(struct sim *sim, pgaf_node_id writer, uint32_t number, struct positio
 	sim->branches[branch] = (struct branch){
 		.number = number,
 		.parent = from.branch,
-		.fork   = from.lsn,
+		.fork = from.lsn,
 		.writer = writer,
-		.end    = from.lsn,
+		.end = from.lsn,
 	};
 	check_branch(sim, branch);
 	return branch;

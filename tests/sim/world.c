@@ -7,13 +7,13 @@
 
 #include <stdlib.h>
 
-#include "sim.h"
+#include "sim/sim.h"
 
-#define BUILD_LIMIT  PGAF_SECONDS(60)
-#define LIVE_LIMIT   PGAF_SECONDS(120)
-#define STABLE_TIME  PGAF_SECONDS(60)
+#define BUILD_LIMIT PGAF_SECONDS(60)
+#define LIVE_LIMIT PGAF_SECONDS(120)
+#define STABLE_TIME PGAF_SECONDS(60)
 /* What the last fault set off has had its effect by then. */
-#define CALM_TIME    PGAF_SECONDS(5)
+#define CALM_TIME PGAF_SECONDS(5)
 
 struct sim *
 sim_new(uint64_t seed, uint32_t nodes, enum brk brk)
@@ -22,15 +22,15 @@ sim_new(uint64_t seed, uint32_t nodes, enum brk brk)
 
 	if (!sim)
 		abort();
-	sim->seed  = seed;
+	sim->seed = seed;
 	sim->nodes = nodes;
-	sim->brk   = brk;
-	sim->now   = SIM_EPOCH;
+	sim->brk = brk;
+	sim->now = SIM_EPOCH;
 	rng_init(&sim->rng, seed * 2);
 	rng_init(&sim->plan, seed * 2 + 1);
 	net_init(sim);
 	for (uint32_t host = 0; host <= nodes; host++) {
-		sim->host_up[host]        = true;
+		sim->host_up[host] = true;
 		sim->keep[host].proc.host = host;
 		pg_init(sim, host);
 	}
@@ -60,7 +60,7 @@ start_keeper(struct sim *sim, struct event *event)
 bool
 sim_until_good(struct sim *sim, pgaf_time limit, pgaf_time calm)
 {
-	char      why[256];
+	char why[256];
 	pgaf_time until = sim->now + limit;
 	pgaf_time since = sim->now;
 
@@ -68,8 +68,7 @@ sim_until_good(struct sim *sim, pgaf_time limit, pgaf_time calm)
 		uint64_t epoch = sim->store.truth.group.epoch;
 
 		sim_run_until(sim, sim->now + PGAF_MSEC(100));
-		if (!check_is_good(sim, why, sizeof why) ||
-		    epoch != sim->store.truth.group.epoch)
+		if (!check_is_good(sim, why, sizeof why) || epoch != sim->store.truth.group.epoch)
 			since = sim->now;
 		if (sim->now - since >= calm)
 			return !sim->failed;
@@ -93,7 +92,7 @@ sim_build(struct sim *sim, pgaf_time limit)
 static void
 demand_stable(struct sim *sim)
 {
-	char     why[256];
+	char why[256];
 	uint64_t epoch = sim->store.truth.group.epoch;
 
 	TRACE(sim, "check", "the group is good; nothing may change from here");
@@ -108,37 +107,59 @@ demand_stable(struct sim *sim)
 		violation(sim, "STABLE", "without a fault: %s", why);
 }
 
-bool
-sim_story(struct sim *sim)
+/* LIVE, then STABLE. */
+static void
+demand_healing(struct sim *sim, const char *since)
 {
 	char why[256] = "";
 
-	if (!sim_build(sim, BUILD_LIMIT) && !sim->failed) {
+	if (sim->failed)
+		return;
+	if (!sim_until_good(sim, LIVE_LIMIT, CALM_TIME) && !sim->failed) {
 		check_is_good(sim, why, sizeof why);
-		violation(sim, "LIVE", "the group was not built in %d s: %s",
-		          (int)(BUILD_LIMIT / PGAF_SECONDS(1)), why);
-	}
-	if (!sim->failed) {
-		TRACE(sim, "check", "the group is built");
-		sim_run_until(sim, faults_plan(sim));
-		faults_end(sim);
-	}
-	if (!sim->failed && !sim_until_good(sim, LIVE_LIMIT, CALM_TIME) && !sim->failed) {
-		check_is_good(sim, why, sizeof why);
-		violation(sim, "LIVE", "%d s after the last fault: %s",
-		          (int)(LIVE_LIMIT / PGAF_SECONDS(1)), why);
+		violation(sim, "LIVE", "%d s after %s: %s", (int)(LIVE_LIMIT / PGAF_SECONDS(1)),
+		          since, why);
 	}
 	if (!sim->failed)
 		demand_stable(sim);
+}
+
+static void
+demand_built(struct sim *sim)
+{
+	char why[256] = "";
+
+	if (sim_build(sim, BUILD_LIMIT) || sim->failed)
+		return;
+	check_is_good(sim, why, sizeof why);
+	violation(sim, "LIVE", "the group was not built in %d s: %s",
+	          (int)(BUILD_LIMIT / PGAF_SECONDS(1)), why);
+}
+
+bool
+sim_story(struct sim *sim)
+{
+	demand_built(sim);
+	if (!sim->failed) {
+		TRACE(sim, "check", "the group is built");
+		store_save(sim);
+		sim_run_until(sim, faults_plan(sim));
+		faults_end(sim);
+	}
+	demand_healing(sim, "the last fault");
+	if (!sim->failed && sim->forget) {
+		store_restore(sim);
+		demand_healing(sim, "the store forgot");
+	}
 	if (!sim->failed) {
 		sim->writers_off = true;
 		sim_run_until(sim, sim->now + PGAF_SECONDS(2));
 		check_end(sim);
 	}
-	sim->counts.seeds             = 1;
-	sim->counts.with_failover     = sim->had_failover;
+	sim->counts.seeds = 1;
+	sim->counts.with_failover = sim->had_failover;
 	sim->counts.with_second_fault = sim->had_second;
-	sim->counts.virtual_time      = sim->now - SIM_EPOCH;
-	sim->counts.events            = sim->sched.fired;
+	sim->counts.virtual_time = sim->now - SIM_EPOCH;
+	sim->counts.events = sim->sched.fired;
 	return !sim->failed;
 }

@@ -24,15 +24,15 @@ names(pgaf_node_id node, struct sync_set set)
 	pg_reload(sim, node);
 }
 
-static const struct sync_set fence = { .version = 1, .required = 1 };
+static const struct sync_set fence = {.version = 1, .required = 1};
 
 static struct sync_set
 one_of(pgaf_node_id node, uint32_t admission)
 {
-	return (struct sync_set){ .version  = 2,
-		                  .required = 1,
-		                  .count    = 1,
-		                  .members  = { { .node = node, .admission = admission } } };
+	return (struct sync_set){.version = 2,
+	                         .required = 1,
+	                         .count = 1,
+	                         .members = {{.node = node, .admission = admission}}};
 }
 
 /* Node 1 writes, node 2 streams from it under the listed name pgaf_2_5. */
@@ -143,7 +143,7 @@ START_TEST(checkpointer_decides_what_is_in_force)
 	ck_assert_uint_gt(acknowledged_in(PGAF_SECONDS(1)), 5);
 	run(PGAF_SECONDS(2));
 	ck_assert_uint_eq(acknowledged_in(PGAF_SECONDS(1)), 0);
-	names(1, (struct sync_set){ 0 });
+	names(1, (struct sync_set){0});
 	ck_assert_uint_gt(acknowledged_in(PGAF_SECONDS(1)), 5);
 }
 END_TEST
@@ -213,10 +213,10 @@ END_TEST
 int
 main(void)
 {
-	Suite   *suite = suite_create("model postgres");
-	TCase   *tcase = tcase_create("traps");
+	Suite *suite = suite_create("model postgres");
+	TCase *tcase = tcase_create("traps");
 	SRunner *runner;
-	int      failed;
+	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, commits_wait_for_the_standby);
