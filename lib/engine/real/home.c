@@ -136,9 +136,13 @@ home_is_same(int fd, const char *path)
 int
 home_lock_again(struct home *home, struct pgaf_error *error)
 {
+	struct stat st;
 	int fd = -1;
 
 	if (home_is_same(home->data_lock, home->pgdata))
+		return 0;
+	/* Nothing is there at the moment: a copy that broke off, and is made again. */
+	if (home->data_lock >= 0 && stat(home->pgdata, &st) < 0 && errno == ENOENT)
 		return 0;
 	fd = files_lock_directory(home->pgdata, error);
 	if (fd < 0)

@@ -44,11 +44,13 @@ struct pgaf_keeper {
 	struct keeper     *engine; /* NULL until we are registered */
 	struct loop_timer *timer;  /* the engine's deadline */
 	struct loop_timer *nag;    /* says again what is waited for */
+	struct loop_timer *echo;   /* answers reports when the store has no such node any more */
 
 	bool               inside;    /* the engine runs */
 	bool               link_open;
 	bool               saving_identity;
 	bool               closing;   /* pgaf_keeper_free */
+	bool               gone;      /* the store has no such node any more */
 	bool               goal_known;
 	struct keeper_orders orders;  /* the last ones */
 	struct keeper_saving saving;
@@ -76,6 +78,7 @@ extern const struct link_callbacks keeper_start_callbacks;
 /* Read what is there, and begin: the engine at once when we are registered already. */
 int keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error);
 void keeper_start_nag(void *ctx);
+void keeper_start_echo(void *ctx);
 
 /* ---- keeper_world.c: what the engine may ask for -------------------------------- */
 extern const struct keeper_ops keeper_world_ops;

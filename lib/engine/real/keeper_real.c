@@ -231,7 +231,8 @@ keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *opt
 		return error->code;
 	keeper->timer = loop_timer_new(keeper->loop, keeper_timer_fired, keeper);
 	keeper->nag = loop_timer_new(keeper->loop, keeper_start_nag, keeper);
-	if (!keeper->timer || !keeper->nag)
+	keeper->echo = loop_timer_new(keeper->loop, keeper_start_echo, keeper);
+	if (!keeper->timer || !keeper->nag || !keeper->echo)
 		return error_set(error, PGAF_ENOMEM, "out of memory");
 	return keeper_make_link(keeper, options, error);
 }
@@ -321,6 +322,7 @@ pgaf_keeper_free(struct pgaf_keeper *keeper)
 		instance_free(keeper->instance);
 	loop_timer_free(keeper->timer);
 	loop_timer_free(keeper->nag);
+	loop_timer_free(keeper->echo);
 	/* Waits for what is being written, which still looks at the keeper when it is done. */
 	loop_free(keeper->loop);
 	if (keeper->engine)

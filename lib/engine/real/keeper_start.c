@@ -130,6 +130,15 @@ keeper_take_registration(struct pgaf_keeper *keeper, const struct link_registere
 	return true;
 }
 
+static void keeper_link_dropped(void *ctx);
+
+/* The store's codes for a node that is gone from it (schema.sql). */
+static bool
+keeper_is_dropped(const struct pgaf_error *error)
+{
+	return strcmp(error->sqlstate, "PG903") == 0 || strcmp(error->sqlstate, "PG904") == 0;
+}
+
 static void
 keeper_registered(void *ctx, int result, const struct link_registered *answer,
                   const struct pgaf_error *error)
@@ -138,6 +147,10 @@ keeper_registered(void *ctx, int result, const struct link_registered *answer,
 
 	if (keeper->ended)
 		return;
+	if (result < 0 && keeper->engine && keeper_is_dropped(error)) {
+		keeper_link_dropped(keeper);
+		return;
+	}
 	if (result < 0) {
 		keeper_real_fail(keeper, error);
 		return;
@@ -280,7 +293,19 @@ keeper_link_dropped(void *ctx)
 	if (orders.settings.report_interval == 0)
 		settings_init(&orders.settings);
 	orders.goal = (struct goal){.state = PGAF_STATE_DROPPED, .epoch = orders.epoch};
+	keeper->gone = true;
+	if (!keeper->link_open)
+		keeper_on_link(keeper->engine, loop_now(keeper->loop), true);
 	keeper_link_orders(keeper, &orders);
+}
+
+void
+keeper_start_echo(void *ctx)
+{
+	struct pgaf_keeper *keeper = ctx;
+
+	keeper_on_answer(keeper->engine, loop_now(keeper->loop));
+	keeper_real_turn(keeper);
 }
 
 const struct link_callbacks keeper_start_callbacks = {

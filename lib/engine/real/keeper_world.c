@@ -104,7 +104,11 @@ keeper_world_report(void *world, const struct report *report, bool urgent)
 {
 	struct pgaf_keeper *keeper = world;
 
-	keeper->link->ops->report(keeper->link, report, urgent);
+	/* A store without this node answers nothing, and what it would is known. */
+	if (keeper->gone)
+		loop_timer_set(keeper->echo, loop_now(keeper->loop));
+	else
+		keeper->link->ops->report(keeper->link, report, urgent);
 }
 
 static void
