@@ -169,10 +169,16 @@ fence_answer(const struct keeper_view *view, pgaf_time now)
 	bool strict = note->goal.state == PGAF_STATE_PRIMARY && !sync_set_is_async(&note->goal.set);
 
 	if (note->role == NOTE_FENCED) {
+		/* What was seen of a member counts as long as it keeps us from fencing, not longer. */
+		if (nobody_heard(view, now))
+			return K_FENCE_ON;
 		if (contact_answer(view, now) == K_CONTACT_FRESH &&
 		    note->goal.epoch == view->orders.goal.epoch)
 			return K_FENCE_RETURN;
-		return view->stayed && view->member_follows ? K_FENCE_RETURN : K_FENCE_ON;
+		return view->stayed && view->member_follows &&
+		                       now - view->member_at < view->orders.settings.fencing_limit
+		               ? K_FENCE_RETURN
+		               : K_FENCE_ON;
 	}
 	if (note->role != NOTE_PRIMARY || !nobody_heard(view, now))
 		return K_FENCE_NONE;

@@ -40,6 +40,8 @@ trace_picture(struct sim *sim)
 	TRACE(sim, "monitor", "explains: %s", lines);
 }
 
+#define STARTS_MOST 20
+
 void
 violation(struct sim *sim, const char *check, const char *format, ...)
 {
@@ -186,6 +188,31 @@ check_branch(struct sim *sim, uint32_t branch)
 			          own->number);
 }
 
+void
+check_discard(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream)
+{
+	const struct pg *pg = &sim->pg[node];
+	bool kept = pg->kept.branch == pg->at.branch && pg->kept.lsn == pg->flush;
+
+	if (pg->has_data && !kept && !wal_contains(sim, pg_end(&sim->pg[upstream]), pg_end(pg)))
+		violation(sim, "SILENT-LOSS", "%s gives up WAL of timeline %u that was not kept",
+		          host_name(node), pg_timeline(sim, pg));
+}
+
+/* Faults strike a few times in ten seconds; starts without an end are the keeper's own doing. */
+void
+check_start(struct sim *sim, pgaf_node_id node)
+{
+	struct pg *pg = &sim->pg[node];
+
+	if (sim->now - pg->starts_since > PGAF_SECONDS(10)) {
+		pg->starts_since = sim->now;
+		pg->starts = 0;
+	}
+	if (++pg->starts > STARTS_MOST)
+		violation(sim, "LIVE", "%s starts Postgres in circles", host_name(node));
+}
+
 static bool
 node_is_good(const struct sim *sim, const struct node *node, char *why, size_t room)
 {
@@ -198,7 +225,8 @@ node_is_good(const struct sim *sim, const struct node *node, char *why, size_t r
 	enum pg_status status = primary ? PG_PRIMARY : PG_STANDBY;
 
 	if (node->goal.state == wanted && node->report.state == wanted && pg->status == status &&
-	    sim->keep[node->id].proc.alive)
+	    sim->keep[node->id].proc.alive &&
+	    sim->keep[node->id].route == (primary ? ROUTE_PRIMARY : ROUTE_STANDBY))
 		return true;
 	snprintf(why, room,
 	         "%s reports %s, its goal is %s (epoch %llu, rule %u), its Postgres is %s",

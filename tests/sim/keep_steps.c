@@ -110,6 +110,8 @@ step_brief(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		pg->standby_signal = true;
 	if (run->order.step == STEP_ROLES && pg->status != PG_PRIMARY)
 		return step_ends(run, STEP_FAILED, "it is not open for writes");
+	if (run->order.step == STEP_KEEP_WAL && sim->brk != BREAK_KEEP)
+		pg->kept = pg_end(pg);
 	if (run->order.step == STEP_CUT_CLIENTS)
 		clients_cut(sim, node);
 	return step_ends(run, STEP_DONE, "");
@@ -308,6 +310,7 @@ step_rewind(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		/* Trap 10: before the checkpoint pg_rewind finds nothing to do, and says so. */
 		if (source->disk_branch != source->at.branch)
 			return step_ends(run, STEP_DONE, "");
+		check_discard(sim, node, upstream);
 		run->stage = 1;
 		run->y = source->start_number;
 		pg->clone_unfinished = true;
@@ -334,6 +337,7 @@ step_clone(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (run->stage == 0) {
 		if (pg->proc.alive)
 			return step_ends(run, STEP_FAILED, "it runs");
+		check_discard(sim, node, upstream);
 		run->stage = 1;
 		run->y = source->start_number;
 		pg->has_data = false;

@@ -113,6 +113,7 @@ pg_start(struct sim *sim, pgaf_node_id node)
 	struct pg *pg = &sim->pg[node];
 
 	pg_reap(sim, node);
+	check_start(sim, node);
 	proc_start(&pg->proc, node);
 	pg->status = PG_STARTING;
 	pg->postmaster = true;

@@ -201,6 +201,8 @@ struct pg {
 	bool postmaster;       /* runs; false with status EXITED while others linger */
 	bool postmaster_frozen;
 	uint64_t start_number;
+	uint32_t starts; /* lately: more than a few are circles */
+	pgaf_time starts_since;
 	uint64_t exits;
 	bool exit_inside;
 	/* The data directory. */
@@ -214,6 +216,7 @@ struct pg {
 	pgaf_lsn flush;
 	pgaf_lsn replay;
 	uint32_t disk_branch; /* of the last checkpoint */
+	struct position kept; /* what of its WAL was put aside */
 	pgaf_lsn redo;        /* where recovery begins */
 	pgaf_lsn consistent_at;
 	bool local_wal_read; /* all local WAL was read: L is complete (trap 7) */
@@ -497,6 +500,9 @@ void check_decision(struct sim *sim, const struct decision *decision);
 void check_promotion(struct sim *sim, pgaf_node_id node);
 void check_opened(struct sim *sim, pgaf_node_id node);
 void check_branch(struct sim *sim, uint32_t branch);
+/* WAL that only this node has is about to be replaced by the upstream's. */
+void check_discard(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream);
+void check_start(struct sim *sim, pgaf_node_id node);
 void check_end(struct sim *sim);
 bool check_is_good(const struct sim *sim, char *why, size_t room);
 bool check_counts(const struct sim *sim, pgaf_node_id node);
@@ -515,6 +521,7 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")        \
 	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")           \
 	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                   \
+	X(KEEP, "keep", "SILENT-LOSS", "divergent WAL is not kept aside")                     \
 	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                 \
 	X(FLAP, "flap", "STABLE", "a goal is given again and again")
 
