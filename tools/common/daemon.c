@@ -124,13 +124,53 @@ daemon_make_directory(const char *path, const struct account *account, struct pg
 		error);
 }
 
+/* libpq's own variables would beat what we say to it, in us and in every program we start; a
+ * passfile is the one that we ask for. */
+static void
+daemon_clear_environment(void)
+{
+	char name[128];
+	size_t i = 0;
+
+	while (environ[i]) {
+		size_t length = strcspn(environ[i], "=");
+
+		if (strncmp(environ[i], "PG", 2) != 0 || strncmp(environ[i], "PGAF_", 5) == 0 ||
+		    strncmp(environ[i], "PGPASSFILE=", 11) == 0 || length >= sizeof(name)) {
+			i++;
+			continue;
+		}
+		memcpy(name, environ[i], length);
+		name[length] = '\0';
+		unsetenv(name);
+	}
+}
+
+/* The state directory, or its default beside the data directory. */
+static int
+daemon_make_state(const struct daemon_settings *settings, const char *pgdata,
+                  const struct account *account, struct pgaf_error *error)
+{
+	char path[4096];
+	size_t length = strlen(pgdata);
+
+	if (settings->state_dir[0] != '\0')
+		return daemon_make_directory(settings->state_dir, account, error);
+	while (length > 1 && pgdata[length - 1] == '/')
+		length--;
+	if (length == 0 || length > sizeof(path) - sizeof(".pgaf"))
+		return 0;
+	snprintf(path, sizeof(path), "%.*s.pgaf", (int)length, pgdata);
+	return daemon_make_directory(path, account, error);
+}
+
 int
-daemon_become(const struct daemon_settings *settings, const char *const *directories, size_t count,
-              struct pgaf_error *error)
+daemon_become(const struct daemon_settings *settings, const char *pgdata, struct pgaf_error *error)
 {
 	struct account account;
 	int result = 0;
 
+	daemon_clear_environment();
 	if (geteuid() != 0)
 		return 0;
 	result = privileges_find(settings->user, &account, error);
@@ -138,8 +178,10 @@ daemon_become(const struct daemon_settings *settings, const char *const *directo
 		result = error_set(error, PGAF_ECONFIG,
 		                   "user %s is root, as whom PostgreSQL refuses to run",
 		                   account.name);
-	for (size_t i = 0; result == 0 && i < count; i++)
-		result = daemon_make_directory(directories[i], &account, error);
+	if (result == 0)
+		result = daemon_make_directory(pgdata, &account, error);
+	if (result == 0)
+		result = daemon_make_state(settings, pgdata, &account, error);
 	if (result == 0)
 		result = daemon_give_log(settings, &account, error);
 	return result < 0 ? result : privileges_drop(&account, error);

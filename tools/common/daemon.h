@@ -95,11 +95,11 @@ void daemon_log_free(struct daemon_log *log);
 
 /* ---- privileges ----------------------------------------------------------------- */
 /*
- * As root: make the directories for the user (empty names are skipped), and
- * become that user for good. As anybody else: nothing. Secrets are read before.
+ * Forget libpq's variables. As root: make the data directory ("" is skipped) and the state
+ * directory for the user, and become that user for good. Secrets are read before.
  */
-int daemon_become(const struct daemon_settings *settings, const char *const *directories,
-                  size_t count, struct pgaf_error *error);
+int daemon_become(const struct daemon_settings *settings, const char *pgdata,
+                  struct pgaf_error *error);
 
 /* A secret from a file, or "" when there is no name. */
 int daemon_read_secret(const char *path, char *to, size_t room, struct pgaf_error *error);

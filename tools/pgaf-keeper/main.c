@@ -236,13 +236,12 @@ make_options(const struct settings *s, struct keeper_lists *lists)
 static int
 run(const struct settings *s, struct keeper_lists *lists, struct daemon_log *log, int signals)
 {
-	const char *directories[] = {s->pgdata, s->common.state_dir};
 	struct pgaf_keeper_options options = make_options(s, lists);
 	struct pgaf_keeper *keeper = NULL;
 	struct pgaf_error error = {0};
 	int code = 0;
 
-	if (daemon_become(&s->common, directories, 2, &error) < 0)
+	if (daemon_become(&s->common, s->pgdata, &error) < 0)
 		return daemon_complain(NAME, &error);
 	/* Backends of a postmaster that died fall to us, so that none is overlooked. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

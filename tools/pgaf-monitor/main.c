@@ -152,12 +152,11 @@ static int
 run(const struct settings *s, struct pgaf_monitor_options *options, struct daemon_log *log,
     int signals)
 {
-	const char *directories[] = {s->pgdata, s->common.state_dir};
 	struct pgaf_monitor *monitor = NULL;
 	struct pgaf_error error = {0};
 	int code = 0;
 
-	if (daemon_become(&s->common, directories, 2, &error) < 0)
+	if (daemon_become(&s->common, s->pgdata, &error) < 0)
 		return daemon_complain(NAME, &error);
 	options->log = daemon_log_write;
 	options->log_ctx = log;
