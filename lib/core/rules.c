@@ -337,12 +337,25 @@ const struct rule rules[] = {
 	},
 	{
 		.id = 590,
-		.doc = "What the operator asked for is not possible now.",
+		.doc = "What the operator asked for is not possible while the primary is not well.",
 		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_PRIMARY),
+                         [FACT_PRIMARY_FAULT] = ~IS(FAULT_NONE) & (IS(FAULT_RECOVERING + 1) - 1),
                          [FACT_ASKED] =
                                  IS(ASKED_SWITCHOVER) | IS(ASKED_FAILOVER) | IS(ASKED_WITH_LOSS)},
 		.effect = EFFECT_REFUSE,
-		.yields_to = {510, 520, 530, 540, 550},
+		.yields_to = {530, 540, 550},
+	},
+	{
+		.id = 592,
+		.doc = "What the operator asked for is not possible now.",
+		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_PRIMARY),
+                         [FACT_PRIMARY_FAULT] = IS(FAULT_NONE),
+                         [FACT_SETS] = IS(SETS_SETTLED) | IS(SETS_DECLINED) | IS(SETS_DRIFTED) |
+                                       IS(SETS_FULL),
+                         [FACT_ASKED] =
+                                 IS(ASKED_SWITCHOVER) | IS(ASKED_FAILOVER) | IS(ASKED_WITH_LOSS)},
+		.effect = EFFECT_REFUSE,
+		.yields_to = {510, 520},
 	},
 	/* ---- 6: the synchronous set -------------------------------------------- */
 	{

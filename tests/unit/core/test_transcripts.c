@@ -34,7 +34,8 @@ static size_t seen_count;
 /* ---- the group ----------------------------------------------------------------------- */
 
 static const char pair_text[] =
-	"group formation=default epoch=10 incarnation=77 system_identifier=4711 primary=1 timeline=1 "
+	"group formation=default epoch=10 incarnation=77 system_identifier=4711 primary=1 "
+	"timeline=1 "
 	"next_timeline=2 next_version=6 next_admission=4 possible=3:1/2.3 high_lsn=0/3000000\n"
 	"settings\n"
 	"timers listening_since=600s\n"
@@ -155,7 +156,7 @@ scene_decide(struct scene *scene)
 	ck_abort_msg("the core does not come to rest:\n%s", scene->said);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static void
 scene_line(char *text, size_t room, const char *line)
