@@ -283,7 +283,7 @@ load(const struct m_state *s, unsigned node)
 	keeper.promote_sent = from->promote_sent;
 	text_copy(keeper.give_up, sizeof(keeper.give_up), from->give_up ? "it was refused" : "");
 	keeper.state = (enum pgaf_state)from->state;
-	keeper.drifted = from->drifted;
+	keeper.view.drifted = from->drifted;
 	keeper.server_start = 1;
 	keeper.seen_at = NOW;
 	keeper.streaming_since = s->pg[node].streaming ? AGO(1) : 0;
@@ -361,7 +361,7 @@ save(struct m_state *s, unsigned node)
 	to->promote_sent = keeper.promote_sent;
 	to->give_up = keeper.give_up[0] != '\0';
 	to->state = (uint8_t)keeper.state;
-	to->drifted = keeper.drifted;
+	to->drifted = keeper.view.drifted;
 	to->in_force = (uint8_t)keeper.facts.in_force_version;
 	to->in_force_timeline = (uint8_t)keeper.facts.in_force_timeline;
 	to->stopped = (uint8_t)keeper.facts.stopped_epoch;
