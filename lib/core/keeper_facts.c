@@ -169,7 +169,7 @@ fence_answer(const struct keeper_view *view, pgaf_time now)
 	bool strict = note->goal.state == PGAF_STATE_PRIMARY && !sync_set_is_async(&note->goal.set);
 
 	if (note->role == NOTE_FENCED) {
-		/* What was seen of a member counts as long as it keeps us from fencing, not longer. */
+		/* A member that was seen counts as long as it keeps us from fencing. */
 		if (nobody_heard(view, now))
 			return K_FENCE_ON;
 		if (contact_answer(view, now) == K_CONTACT_FRESH &&
