@@ -12,7 +12,7 @@ from world import Failed, Outcomes, World, command, free_ports, shown, wait_for
 import psycopg2
 
 PYTHON = "/usr/bin/python3"
-STEP_SECONDS = 20		# no step of the story may take longer
+STEP_SECONDS = 30		# no step of the story may take longer
 CALM_SECONDS = 1.0		# writing without a fault between two events
 PASSWORD = "demo-password"
 
