@@ -418,12 +418,14 @@ keeper_on_claim(struct keeper *keeper, pgaf_time now, bool granted, bool known)
 	keeper->view.answered_at = now;
 	if (!granted) {
 		keeper->claiming = false;
+		keeper->again = true;
+		if (!claim_is_current(keeper))
+			return;
 		keeper->view.claim = K_CLAIM_LOST;
 		log_at(&keeper->logger, PGAF_LOG_WARNING, "claim-lost",
 		       "the promotion of epoch %llu was decided otherwise",
 		       (unsigned long long)keeper->view.orders.goal.epoch);
 		keeper->ops->refresh(keeper->world);
-		keeper->again = true;
 		return;
 	}
 	keeper->claim_granted = true;

@@ -231,15 +231,24 @@ claim_start(struct keeper *keeper)
 	keeper->ops->claim(keeper->world, goal->epoch);
 }
 
+/* The answer to the claim of an older goal says nothing of the one that came since. */
+bool
+claim_is_current(const struct keeper *keeper)
+{
+	return keeper->pending.promotion == keeper->view.orders.goal.epoch;
+}
+
 void
 claim_settle(struct keeper *keeper)
 {
 	if (!keeper->claiming || !keeper->claim_granted || !keeper->noted)
 		return;
 	keeper->claiming = false;
+	keeper->again = true;
+	if (!claim_is_current(keeper))
+		return;
 	keeper->view.claim = K_CLAIM_GRANTED;
 	keeper->facts.claim_ms = (uint32_t)((keeper->now - keeper->claim_sent_at) / PGAF_MSEC(1));
-	keeper->again = true;
 }
 
 /* ---- steps ------------------------------------------------------------- */
@@ -327,13 +336,16 @@ act(struct keeper *keeper)
 	struct keeper_facts facts;
 	const struct keeper_rule *rule;
 
-	if (keeper->busy || keeper->saving || keeper->claiming || keeper->looking)
+	if (keeper->busy || keeper->saving || keeper->looking)
 		return;
+	/* A claim under way waits for its note: this comes before the wait for the claim. */
 	if (keeper->resave) {
 		if (keeper->now >= keeper->retry_at)
 			note_again(keeper);
 		return;
 	}
+	if (keeper->claiming)
+		return;
 	if (keeper->give_up[0] != '\0' && give_up(keeper))
 		return;
 	keeper_facts_of(&keeper->view, keeper->now, &facts);
@@ -446,6 +458,14 @@ done_copy(struct keeper_view *view)
 	view->followed = 0;
 }
 
+/* What it has become shows the look that follows; stopped it is no more. */
+static void
+done_start(struct keeper_view *view)
+{
+	view->seen.pg = PG_STARTING;
+	view->crashed = false;
+}
+
 static void
 done_settle(struct keeper_view *view)
 {
@@ -475,11 +495,11 @@ done(struct keeper *keeper, const struct step_result *result)
 		view->ready = K_READY;
 		break;
 	case STEP_START_PRIMARY:
-		view->crashed = false;
+		done_start(view);
 		view->stayed = false;
 		break;
 	case STEP_START_STANDBY:
-		view->crashed = false;
+		done_start(view);
 		break;
 	case STEP_STOP:
 	case STEP_STOP_IMMEDIATE:

@@ -90,6 +90,7 @@ bool step_is_cancellable(enum step step);
 void step_cancel(struct keeper *keeper);
 void look(struct keeper *keeper);
 void renounce(struct keeper *keeper, const char *why);
+bool claim_is_current(const struct keeper *keeper);
 void claim_settle(struct keeper *keeper);
 
 /* keeper_leave.c */
