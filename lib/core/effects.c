@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/pure/text.h"
+#include "core/quorum.h"
 
 struct change {
 	const struct snapshot *snap;
@@ -202,6 +203,17 @@ promote(struct change *change, const struct node *candidate, pgaf_lsn min_lsn)
 	goal->min_lsn = min_lsn;
 	goal->set = set;
 	goal_add(change, former->id, PGAF_STATE_DEMOTED)->timeline = group->timeline;
+	/* A word that accepts loss is good for one promotion, needed or not. */
+	if (group->request.allow_loss)
+		request_close(group);
+}
+
+/* Whoever was chosen in between is given up: it was no primary that could be restored. */
+static void
+effect_promote_former(struct change *change)
+{
+	promote(change, change->roles->former, 0);
+	change->group->promotion.from = 0;
 }
 
 /* One more, of those within `window`; older ones are forgotten. */
@@ -245,10 +257,12 @@ effect_promote_again(struct change *change)
 	group->promotion.timeline = group->next_timeline++;
 	group->promotion.claimed = false;
 	group->promotion.attempts++;
-	group->promotion.cause = change->rule->id;
+	/* The word that accepted loss covers this node until it has succeeded. */
+	if (!promotion_is_lossy(&group->promotion))
+		group->promotion.cause = change->rule->id;
 	goal = goal_add(change, self->id, PGAF_STATE_PREPARE_PROMOTION);
 	goal->timeline = group->promotion.timeline;
-	goal->min_lsn = group->request.allow_loss ? 0 : self->high_lsn;
+	goal->min_lsn = promotion_is_lossy(&group->promotion) ? 0 : self->high_lsn;
 	goal->set = set;
 	request_close(group);
 }
@@ -512,10 +526,7 @@ effect_dispatch(struct change *change)
 		promote(change, change->roles->candidate, 0);
 		request_close(change->group); /* said once, done once */
 		break;
-	case EFFECT_PROMOTE_FORMER:
-		promote(change, change->roles->former, 0);
-		request_close(change->group);
-		break;
+	case EFFECT_PROMOTE_FORMER: effect_promote_former(change); break;
 	case EFFECT_PROMOTE_AGAIN: effect_promote_again(change); break;
 	case EFFECT_FINISH: effect_finish(change); break;
 	case EFFECT_RESTORE: effect_restore(change); break;

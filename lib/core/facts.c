@@ -422,6 +422,8 @@ again_answer(const struct snapshot *snap, pgaf_time now)
 	    node->report.pg != PG_STANDBY ||
 	    now - snap->group.promotion_since < (CLAIM_WAIT << doubled))
 		return AGAIN_NO;
+	if (promotion_is_lossy(promotion))
+		return AGAIN_READY;
 	return veto_of(snap, node, now) == 0 &&
 	                       proof_without(snap, node, node->goal.set.version) == PROOF_HOLDS
 	               ? AGAIN_READY

@@ -12,6 +12,13 @@ quorum_needed(const struct sync_set *set)
 	return set->count >= set->required ? set->count - set->required + 1 : 0;
 }
 
+bool
+promotion_is_lossy(const struct promotion *promotion)
+{
+	return promotion->node != 0 && (promotion->cause == 330 || promotion->cause == 350 ||
+	                                promotion->cause == 540);
+}
+
 /* Detached in this epoch, with a complete end of WAL: a fact that cannot change. */
 static bool
 is_detached(const struct snapshot *snap, const struct node *node)

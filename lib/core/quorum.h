@@ -24,6 +24,9 @@ enum proof proof_of(const struct snapshot *snap, const struct node *candidate);
 enum proof proof_without(const struct snapshot *snap, const struct node *candidate,
                          uint32_t version);
 
+/* The operator's word that loss is accepted stands in for a proof until this promotion is over. */
+bool promotion_is_lossy(const struct promotion *promotion);
+
 /* Members that must be heard for a version: k - s + 1, never less than 0. */
 uint32_t quorum_needed(const struct sync_set *set);
 
