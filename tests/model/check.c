@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/note.h"
-#include "model.h"
+#include "model/model.h"
 
 static bool
 is_writable(unsigned state)
@@ -15,7 +15,7 @@ is_writable(unsigned state)
 	return pgaf_state_is_writable((enum pgaf_state)state);
 }
 
-/* ---- promises to clients ---------------------------------------------------------------------- */
+/* ---- promises to clients ------------------------------------------------ */
 
 /* Whether what this node acknowledges counts: no version of its term is asynchronous. */
 static bool
@@ -50,7 +50,8 @@ check_acknowledged(struct m_state *s, unsigned node, unsigned lsn)
 	if (last->writer != node + 1 && !wal_contains(s, world->branches, 255, branch, lsn))
 		violate("ONE", "node%u acknowledges a commit after node%u was promoted without it",
 		        node + 1, last->writer);
-	if (!counts(&s->store.group, node))
+	/* An older copy knows nothing of the set in force, until all nodes were heard (12). */
+	if (!counts(&s->store.group, node) || world->restored == 1)
 		return;
 	tell("it counts; ");
 	world->acked_branch = (uint8_t)branch;
@@ -68,9 +69,14 @@ check_promoted(const struct m_state *s, unsigned node)
 	    !wal_contains(s, pg->branch, pg->lsn, world->acked_branch, world->acked))
 		violate("DUR", "node%u is promoted without the commit that node%u acknowledged",
 		        node + 1, world->acked_writer);
+	/* Executed late: it was decided otherwise since (trap 3). */
+	if (!s->store.group.recovering && world->restored != 1 &&
+	    (s->store.group.promoted != node + 1 || !s->store.group.claimed))
+		violate("SAFE-PROMOTE", "node%u is promoted, and the role is not its own",
+		        node + 1);
 }
 
-/* ---- decisions ------------------------------------------------------------------------------------ */
+/* ---- decisions ---------------------------------------------------------- */
 
 static bool
 proves(const struct m_state *s, const struct m_set *set, unsigned candidate)
@@ -129,7 +135,7 @@ check_decision(const struct m_state *s, const struct m_group *next, unsigned rul
 	}
 }
 
-/* ---- every state ------------------------------------------------------------------------------------- */
+/* ---- every state -------------------------------------------------------- */
 
 static bool
 is_possible(const struct m_group *group, const struct m_set *set)
@@ -151,7 +157,7 @@ check_running(const struct m_state *s, unsigned node)
 	bool former = group->promoted != 0 && group->from == node + 1;
 
 	/* A former primary may come back with the set it had. */
-	if (group->recovering || pg->unfinished ||
+	if (group->recovering || s->world.restored == 1 || pg->unfinished ||
 	    (!former && (group->primary != node + 1 || pg->status != PG_PRIMARY)))
 		return;
 	if (!is_possible(group, &pg->file))
@@ -190,7 +196,7 @@ check_state(const struct m_state *s)
 		        world->acked_writer);
 }
 
-/* ---- good states ------------------------------------------------------------------------------------------ */
+/* ---- good states -------------------------------------------------------- */
 
 static const char *
 why_not_standby(const struct m_state *s, unsigned node)

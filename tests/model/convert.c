@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "model.h"
+#include "model/model.h"
 
 void
 set_widen(const struct m_set *from, struct sync_set *to)

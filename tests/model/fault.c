@@ -7,24 +7,34 @@
 #include <string.h>
 
 #include "core/keeper_rules.h"
-#include "model.h"
+#include "model/model.h"
 
-static bool
-pay(struct m_state *s)
+bool
+pay(struct m_state *s, enum m_fault fault)
 {
-	if (s->world.faults == 0)
-		return false;
-	s->world.faults--;
-	return true;
+	struct m_world *world = &s->world;
+
+	if (run.pair[0] == MFAULT_NONE) {
+		if (world->faults == 0)
+			return false;
+		world->faults--;
+		return true;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (world->kinds[i] == fault) {
+			world->kinds[i] = MFAULT_NONE;
+			return true;
+		}
+	return false;
 }
 
-/* ---- processes and hosts ------------------------------------------------------------------- */
+/* ---- processes and hosts ------------------------------------------------ */
 
 static bool
 postmaster_dies(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)variant;
-	if (!pg_runs(&s->pg[node]) || !pay(s))
+	if (!pg_runs(&s->pg[node]) || !pay(s, MFAULT_POSTMASTER))
 		return false;
 	pg_end(s, node, PG_EXITED);
 	return true;
@@ -34,7 +44,7 @@ static bool
 keeper_killed(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)variant;
-	if (!s->keeper[node].alive || !pay(s))
+	if (!s->keeper[node].alive || !pay(s, MFAULT_KEEPER))
 		return false;
 	keeper_die(s, node);
 	return true;
@@ -44,7 +54,7 @@ static bool
 host_dies(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)variant;
-	if (!s->keeper[node].alive || !pg_runs(&s->pg[node]) || !pay(s))
+	if (!s->keeper[node].alive || !pg_runs(&s->pg[node]) || !pay(s, MFAULT_HOST))
 		return false;
 	keeper_die(s, node);
 	pg_end(s, node, PG_STOPPED);
@@ -55,7 +65,7 @@ host_dies(struct m_state *s, unsigned node, unsigned variant)
 static bool
 monitor_dies(struct m_state *s, unsigned node, unsigned variant)
 {
-	if (!s->monitor.up || (variant == 1 && !s->monitor.pending) || !pay(s))
+	if (!s->monitor.up || (variant == 1 && !s->monitor.pending) || !pay(s, MFAULT_MONITOR))
 		return false;
 	if (variant == 1)
 		monitor_commits(s, node, 0);
@@ -80,7 +90,7 @@ static bool
 store_crashes(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)node;
-	if (variant > run.nodes + 1 || !pay(s))
+	if (variant > run.nodes + 1 || !pay(s, MFAULT_STORE))
 		return false;
 	for (unsigned i = 0; i < run.nodes; i++) {
 		if (variant == i + 1 || variant == run.nodes + 1)
@@ -96,7 +106,7 @@ store_is_restored(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)node;
 	(void)variant;
-	if (!run.restore || s->world.restored || !pay(s))
+	if (!run.restore || s->world.restored != 0 || !pay(s, MFAULT_COPY))
 		return false;
 	s->world.restored = 1;
 	s->store.group = s->copy;
@@ -107,7 +117,7 @@ store_is_restored(struct m_state *s, unsigned node, unsigned variant)
 	return true;
 }
 
-/* ---- links: `node` is the sender (run.nodes stands for the monitor), `variant` the receiver --- */
+/* ---- links: `node` is the sender (run.nodes stands for the monitor), `var */
 
 static bool
 ends_of(unsigned node, unsigned variant, unsigned *from, unsigned *to)
@@ -122,7 +132,7 @@ link_is_cut(struct m_state *s, unsigned node, unsigned variant)
 {
 	unsigned from, to;
 
-	if (!ends_of(node, variant, &from, &to) || !link_open(s, from, to) || !pay(s))
+	if (!ends_of(node, variant, &from, &to) || !link_open(s, from, to) || !pay(s, MFAULT_LINK))
 		return false;
 	s->world.cut[from] |= (uint8_t)(1U << to);
 	return true;
@@ -132,7 +142,7 @@ static bool
 link_from_monitor_is_cut(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)variant;
-	if (!link_open(s, 0, node + 1) || !pay(s))
+	if (!link_open(s, 0, node + 1) || !pay(s, MFAULT_LINK))
 		return false;
 	s->world.cut[0] |= (uint8_t)(1U << (node + 1));
 	return true;
@@ -159,19 +169,19 @@ link_from_monitor_heals(struct m_state *s, unsigned node, unsigned variant)
 	return true;
 }
 
-/* ---- the operator ---------------------------------------------------------------------------- */
+/* ---- the operator ------------------------------------------------------- */
 
 static bool
 operator_asks(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)node;
-	if (!run.requests || s->store.group.request != REQUEST_NONE || !pay(s))
+	if (!run.requests || s->store.group.request != REQUEST_NONE || !pay(s, MFAULT_OPERATOR))
 		return false;
 	s->store.group.request = variant == 0 ? REQUEST_SWITCHOVER : REQUEST_FAILOVER;
 	return true;
 }
 
-/* ---- all that can happen, repairs first: the order of a fair run ------------------------------ */
+/* ---- all that can happen, repairs first: the order of a fair run -------- */
 
 const struct action actions[] = {
 	{"the link to %v heals", link_heals, true, 0, REPAIR},
@@ -216,7 +226,7 @@ const struct action actions[] = {
 
 const size_t actions_count = sizeof(actions) / sizeof(actions[0]);
 
-/* ---- the first state ---------------------------------------------------------------------------- */
+/* ---- the first state ---------------------------------------------------- */
 
 static void
 first_goals(struct m_group *group)
@@ -281,6 +291,8 @@ first_state(struct m_state *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->world.faults = (uint8_t)run.faults;
+	s->world.kinds[0] = (uint8_t)run.pair[0];
+	s->world.kinds[1] = (uint8_t)run.pair[1];
 	s->world.cancels = (uint8_t)run.cancels;
 	s->world.commits = (uint8_t)run.commits;
 	s->world.branches = 1;

@@ -9,7 +9,7 @@
 
 #include "base/pure/text.h"
 #include "engine/keeper_state.h"
-#include "model.h"
+#include "model/model.h"
 
 /* What the engine asked its world for during the call. */
 static struct {
@@ -121,7 +121,7 @@ static const struct keeper_ops ops = {
 	.log = op_log,
 };
 
-/* ---- what it sees ------------------------------------------------------------------------ */
+/* ---- what it sees ------------------------------------------------------- */
 
 static void
 observe_running(const struct m_state *s, unsigned node, struct observation *seen)
@@ -201,7 +201,7 @@ load_peers(const struct m_state *s, unsigned node)
 	}
 }
 
-/* ---- in and out ------------------------------------------------------------------------------ */
+/* ---- in and out --------------------------------------------------------- */
 
 static void
 load_note(const struct m_keeper *from, unsigned node, struct note *note)
@@ -269,6 +269,7 @@ load(const struct m_state *s, unsigned node)
 		.fn = run.telling ? op_log : NULL, .level = PGAF_LOG_TRACE, .formation = ""};
 	keeper.now = NOW;
 	load_note(from, node, &keeper.view.note);
+	keeper.pending = keeper.view.note; /* saved at once */
 	load_orders(&from->orders, from->orders_epoch, node, &keeper.view.orders);
 	load_view(from, &keeper.view);
 	observe(s, node, &keeper.view.seen);
@@ -374,7 +375,7 @@ save(struct m_state *s, unsigned node)
 	}
 }
 
-/* ---- its report ------------------------------------------------------------------------------------ */
+/* ---- its report --------------------------------------------------------- */
 
 static void
 report_masks(const struct report *from, struct m_report *report)
@@ -432,7 +433,7 @@ report_is_news(const struct m_report *old, const struct m_report *new)
 	return memcmp(&a, new, sizeof(a)) != 0;
 }
 
-/* ---- happenings --------------------------------------------------------------------------------- */
+/* ---- happenings --------------------------------------------------------- */
 
 /* Nobody was heard for the fencing limit: only possible while nobody can be. */
 static bool
@@ -540,7 +541,7 @@ keeper_acts(struct m_state *s, unsigned node, unsigned variant)
 		if (!acts(s, node, 1, false))
 			return false;
 		if (limit_over(&before)) {
-			s->world.faults = before.world.faults;
+			s->world = before.world;
 		} else {
 			*s = before;
 			return false;
@@ -560,10 +561,15 @@ keeper_acts(struct m_state *s, unsigned node, unsigned variant)
 bool
 keeper_dies_claiming(struct m_state *s, unsigned node, unsigned variant)
 {
+	const struct m_keeper *k = &s->keeper[node];
+	struct m_state paid = *s;
+
 	(void)variant;
-	if (s->world.faults == 0 || !acts(s, node, 0, true))
+	if (!k->alive || k->claim != K_CLAIM_NONE ||
+	    k->orders.state != PGAF_STATE_PREPARE_PROMOTION || !pay(&paid, MFAULT_CLAIMING) ||
+	    !acts(&paid, node, 0, true))
 		return false;
-	s->world.faults--;
+	*s = paid;
 	return true;
 }
 
@@ -707,9 +713,11 @@ keeper_reports(struct m_state *s, unsigned node, unsigned variant)
 
 	if (!k->alive || !k->link || k->report_sent || !link_open(s, node + 1, 0))
 		return false;
-	report_now(s, node, &report);
 	for (unsigned i = 0; i < run.nodes; i++)
 		fed |= pg->sender[i].used && both_open(s, node + 1, i + 1);
+	if (variant == 1 && fed)
+		return false;
+	report_now(s, node, &report);
 	if (variant == 1 && (fed || s->store.report[node].stuck || !limit_over(s)))
 		return false;
 	report.stuck = !fed && (variant == 1 || s->store.report[node].stuck);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/pure/text.h"
-#include "model.h"
+#include "model/model.h"
 
 static const struct {
 	const char *word, *doc;
@@ -20,22 +20,34 @@ static const struct {
 #undef BREAK_ROW
 };
 
+static const char *const faults[] = {
+#define FAULT_WORD(name, word) word,
+	FAULTS(FAULT_WORD)
+#undef FAULT_WORD
+};
+
 static void
 usage(FILE *to)
 {
-	fputs("usage: pgaf-model [--nodes N] [--sync S] [--faults N] [--cancels N] [--restore]\n"
-	      "                  [--requests] [--no-live] [--seconds N] [--states N]\n"
-	      "                  [--break NAME|list]\n"
+	fputs("usage: pgaf-model [--nodes N] [--sync S] [--faults N | --pair A,B] [--commits N]\n"
+	      "                  [--cancels N] [--messages] [--restore] [--requests] [--no-live]\n"
+	      "                  [--seconds N] [--states N] [--break NAME|list]\n"
 	      "  --nodes N     nodes of the group, 2 or 3 (2)\n"
 	      "  --sync S      number_sync_standbys (0)\n"
 	      "  --faults N    how many faults may strike in one schedule (1)\n"
-	      "  --cancels N   how many waiting commits may be cancelled (1)\n"
+	      "  --pair A,B    instead: exactly these two, of: postmaster keeper claiming\n"
+	      "                host monitor store copy link delay operator\n"
 	      "  --commits N   how many commits clients may send (2)\n"
+	      "  --cancels N   how many waiting commits may be cancelled (1)\n"
 	      "  --messages    goals and reports may be under way, not only late\n"
-	      "  --restore     the store may come back as an older copy\n"
-	      "  --requests    an operator may ask for a switchover or failover, as a fault\n"
+	      "  --restore     the store may come back as an older copy, as a fault\n"
+	      "  --requests    an operator may ask for a change of roles, as a fault\n"
 	      "  --no-live     only what must hold on every state\n"
-	      "  --break NAME  break one rule: the run must notice it; `list` names them\n",
+	      "  --seconds N   give up after this time (600)\n"
+	      "  --states N    give up after this many states\n"
+	      "  --break NAME  break one rule: the run must notice it; `list` names them.\n"
+	      "                With two nodes nothing can be seen of admission and complete:\n"
+	      "                the only standby has all it ever had.\n",
 	      to);
 }
 
@@ -60,6 +72,24 @@ break_find(const char *word)
 }
 
 static bool
+pair_find(const char *words)
+{
+	const char *comma = strchr(words, ',');
+
+	for (unsigned i = 1; comma != NULL && i < MFAULT_COUNT; i++) {
+		if (strlen(faults[i]) == (size_t)(comma - words) &&
+		    strncmp(words, faults[i], (size_t)(comma - words)) == 0)
+			run.pair[0] = (enum m_fault)i;
+		if (strcmp(faults[i], comma + 1) == 0)
+			run.pair[1] = (enum m_fault)i;
+	}
+	if (run.pair[0] != MFAULT_NONE && run.pair[1] != MFAULT_NONE)
+		return true;
+	fprintf(stderr, "pgaf-model: --pair wants two faults, not \"%s\"\n", words);
+	return false;
+}
+
+static bool
 number(const char *text, uint64_t most, unsigned *to)
 {
 	uint64_t value;
@@ -78,6 +108,7 @@ enum choice {
 	O_SYNC,
 	O_FAULTS,
 	O_CANCELS,
+	O_PAIR,
 	O_COMMITS,
 	O_MESSAGES,
 	O_RESTORE,
@@ -95,15 +126,27 @@ take(int option)
 	unsigned value = 0;
 
 	switch ((enum choice)option) {
-	case O_NODES: return number(optarg, NODES_MOST, &run.nodes) && run.nodes >= 2;
-	case O_SYNC: return number(optarg, NODES_MOST - 1, &run.sync);
-	case O_FAULTS: return number(optarg, 9, &run.faults);
-	case O_CANCELS: return number(optarg, 9, &run.cancels);
-	case O_COMMITS: return number(optarg, 9, &run.commits);
-	case O_MESSAGES: return run.messages = true;
-	case O_RESTORE: return run.restore = true;
-	case O_REQUESTS: return run.requests = true;
-	case O_NO_LIVE: run.live = false; return true;
+	case O_NODES:
+		return number(optarg, NODES_MOST, &run.nodes) && run.nodes >= 2;
+	case O_SYNC:
+		return number(optarg, NODES_MOST - 1, &run.sync);
+	case O_FAULTS:
+		return number(optarg, 9, &run.faults);
+	case O_CANCELS:
+		return number(optarg, 9, &run.cancels);
+	case O_PAIR:
+		return pair_find(optarg);
+	case O_COMMITS:
+		return number(optarg, 9, &run.commits);
+	case O_MESSAGES:
+		return run.messages = true;
+	case O_RESTORE:
+		return run.restore = true;
+	case O_REQUESTS:
+		return run.requests = true;
+	case O_NO_LIVE:
+		run.live = false;
+		return true;
 	case O_SECONDS:
 		if (!number(optarg, 86400, &value))
 			return false;
@@ -114,8 +157,10 @@ take(int option)
 			return false;
 		run.states = value;
 		return true;
-	case O_BREAK: return break_find(optarg);
-	case O_HELP: break;
+	case O_BREAK:
+		return break_find(optarg);
+	case O_HELP:
+		break;
 	}
 	return false;
 }
@@ -128,6 +173,7 @@ main(int argc, char **argv)
 		{"sync", required_argument, NULL, O_SYNC},
 		{"faults", required_argument, NULL, O_FAULTS},
 		{"cancels", required_argument, NULL, O_CANCELS},
+		{"pair", required_argument, NULL, O_PAIR},
 		{"commits", required_argument, NULL, O_COMMITS},
 		{"messages", no_argument, NULL, O_MESSAGES},
 		{"restore", no_argument, NULL, O_RESTORE},

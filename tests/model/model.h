@@ -16,12 +16,12 @@
 #include "core/model.h"
 #include "core/steps.h"
 
-#define NODES_MOST    3
+#define NODES_MOST 3
 #define BRANCHES_MOST 8
-#define NOW           PGAF_SECONDS(1000)
-#define AGO(seconds)  (NOW - PGAF_SECONDS(seconds))
+#define NOW PGAF_SECONDS(1000)
+#define AGO(seconds) (NOW - PGAF_SECONDS(seconds))
 
-/* ---- the small numbers ------------------------------------------------------- */
+/* ---- the small numbers -------------------------------------------------- */
 
 struct m_set {
 	uint8_t version, required, unknown, members; /* a bit per node */
@@ -29,7 +29,7 @@ struct m_set {
 };
 
 struct m_goal {
-	uint8_t      state, epoch, timeline, admission, upstream, min_lsn, may_rewind;
+	uint8_t state, epoch, timeline, admission, upstream, min_lsn, may_rewind;
 	struct m_set set;
 };
 
@@ -42,63 +42,63 @@ struct m_report {
 
 /* What the store holds but for reports. */
 struct m_group {
-	uint8_t       epoch, primary, timeline, next_timeline, next_version, next_admission;
-	uint8_t       promoted, from, promotion, promotion_timeline, claimed, attempts;
-	uint8_t       handover_from, handover_to, request, recovering, hold_downs, possible_count;
-	struct m_set  possible[POSSIBLE_MAX];
+	uint8_t epoch, primary, timeline, next_timeline, next_version, next_admission;
+	uint8_t promoted, from, promotion, promotion_timeline, claimed, attempts;
+	uint8_t handover_from, handover_to, request, recovering, hold_downs, possible_count;
+	struct m_set possible[POSSIBLE_MAX];
 	struct m_goal goal[NODES_MOST];
-	uint8_t       admission[NODES_MOST], high[NODES_MOST];
+	uint8_t admission[NODES_MOST], high[NODES_MOST];
 };
 
 struct m_store {
-	struct m_group  group;
+	struct m_group group;
 	struct m_report report[NODES_MOST];
 };
 
 /* What the monitor sees is no part of the state: at each decision it sees a node as it is, or
  * has not noticed yet that something about it has ended. */
 struct m_monitor {
-	uint8_t        up, pending, rule, from_epoch, from_claimed;
-	uint8_t        heard[NODES_MOST]; /* a report came since it was started */
-	struct m_group next; /* the decision being committed */
+	uint8_t up, pending, rule, from_epoch, from_claimed;
+	uint8_t heard[NODES_MOST]; /* a report came since it was started */
+	struct m_group next;       /* the decision being committed */
 };
 
 struct m_note {
-	uint8_t       epoch, role, timeline, promotion, about, applied, renounced;
+	uint8_t epoch, role, timeline, promotion, about, applied, renounced;
 	struct m_goal goal;
 };
 
 enum m_claim { CLAIM_NO, CLAIM_ASKED, CLAIM_GRANTED, CLAIM_DENIED };
 
 struct m_keeper {
-	uint8_t         alive, link, contact;
-	struct m_note   note;
-	uint8_t         known, orders_epoch;
-	struct m_goal   orders;
-	uint8_t         stayed, crashed, crash_seen, crash_epoch, history, kept, proved, ready;
-	uint8_t         settled, claim, followed, followed_as, state, drifted;
-	uint8_t         in_force, in_force_timeline, stopped, stopped_lsn, clean;
-	uint8_t         busy, stage, barrier, promote_sent, give_up, claiming;
-	struct m_goal   order; /* of the step under way */
-	uint8_t         order_async;
+	uint8_t alive, link, contact;
+	struct m_note note;
+	uint8_t known, orders_epoch;
+	struct m_goal orders;
+	uint8_t stayed, crashed, crash_seen, crash_epoch, history, kept, proved, ready;
+	uint8_t settled, claim, followed, followed_as, state, drifted;
+	uint8_t in_force, in_force_timeline, stopped, stopped_lsn, clean;
+	uint8_t busy, stage, barrier, promote_sent, give_up, claiming;
+	struct m_goal order; /* of the step under way */
+	uint8_t order_async;
 	/* Messages under way: claim and report up, claim's answer and orders down. */
-	uint8_t         claim_message, claim_epoch, report_sent, orders_sent, sent_epoch;
+	uint8_t claim_message, claim_epoch, report_sent, orders_sent, sent_epoch;
 	struct m_report report;
-	struct m_goal   sent;
+	struct m_goal sent;
 };
 
 struct m_sender {
-	uint8_t      used, admission, flush, old; /* old: existed before the set under proof */
-	struct m_set set;                         /* its own copy */
+	uint8_t used, admission, flush, old; /* old: existed before the set under proof */
+	struct m_set set;                    /* its own copy */
 };
 
 struct m_pg {
-	uint8_t         status, unfinished, clean, restarted, complete;
-	uint8_t         branch, lsn, disk_branch;
-	uint8_t         upstream, admission, streaming, promote; /* a promotion was requested */
-	uint8_t         waits;                                   /* backends wait at all */
-	uint8_t         poisoned, waiter;                        /* position of the waiting commit */
-	struct m_set    file;
+	uint8_t status, unfinished, clean, restarted, complete;
+	uint8_t branch, lsn, disk_branch;
+	uint8_t upstream, admission, streaming, promote; /* a promotion was requested */
+	uint8_t waits;                                   /* backends wait at all */
+	uint8_t poisoned, waiter;                        /* position of the waiting commit */
+	struct m_set file;
 	struct m_sender sender[NODES_MOST];
 };
 
@@ -107,56 +107,83 @@ struct m_branch {
 };
 
 struct m_world {
-	uint8_t         faults, cancels, commits, restored;
-	uint8_t         cut[NODES_MOST + 1]; /* [from], a bit per receiver; 0 is the monitor */
-	uint8_t         branches, acked_branch, acked, acked_writer;
+	uint8_t faults, cancels, commits, restored;
+	/* restored: the store is an older copy (1), and all nodes were heard since (2) */
+	uint8_t kinds[2];            /* of a pair: the faults that are left */
+	uint8_t cut[NODES_MOST + 1]; /* [from], a bit per receiver; 0 is the monitor */
+	uint8_t branches, acked_branch, acked, acked_writer;
 	struct m_branch branch[BRANCHES_MOST];
 };
 
 struct m_state {
-	struct m_store   store;
+	struct m_store store;
 	struct m_monitor monitor;
-	struct m_world   world;
-	struct m_keeper  keeper[NODES_MOST];
-	struct m_pg      pg[NODES_MOST];
-	struct m_group   copy; /* an older copy of the store's group, if one is kept */
+	struct m_world world;
+	struct m_keeper keeper[NODES_MOST];
+	struct m_pg pg[NODES_MOST];
+	struct m_group copy; /* an older copy of the store's group, if one is kept */
 };
 
-/* ---- the run ------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------- */
 
-#define BREAKS(X)                                                                              \
-	X(NONE, "none", "nothing is broken")                                                   \
-	X(NARROW, "narrow", "a wider set replaces the old one before it is proved")            \
-	X(CLAIM, "claim", "every claim is granted, whatever was decided since")                \
-	X(ADMISSION, "admission", "the admission number never changes")                        \
-	X(COMPLETE, "complete", "an end of WAL counts though it is not complete")              \
-	X(TERM, "term", "a promotion drops the old term's versions")                           \
-	X(PID, "pid", "a promotion does not end the walreceiver")                              \
-	X(LATE, "late", "the set is written after the promotion")                              \
-	X(CAS, "cas", "every decision is written, however stale")                              \
-	X(FORCE, "force", "a set counts as in force as soon as it is written")                 \
+#define FAULTS(X)                   \
+	X(NONE, "none")             \
+	X(POSTMASTER, "postmaster") \
+	X(KEEPER, "keeper")         \
+	X(CLAIMING, "claiming")     \
+	X(HOST, "host")             \
+	X(MONITOR, "monitor")       \
+	X(STORE, "store")           \
+	X(COPY, "copy")             \
+	X(LINK, "link")             \
+	X(DELAY, "delay")           \
+	X(OPERATOR, "operator")
+
+enum m_fault {
+#define FAULT_ENUM(name, word) MFAULT_##name,
+	FAULTS(FAULT_ENUM)
+#undef FAULT_ENUM
+		MFAULT_COUNT
+};
+
+/* One fault of this kind is taken from what is left. False: none is left. */
+bool pay(struct m_state *s, enum m_fault fault);
+
+/* ---- the run ------------------------------------------------------------ */
+
+#define BREAKS(X)                                                                   \
+	X(NONE, "none", "nothing is broken")                                        \
+	X(NARROW, "narrow", "a wider set replaces the old one before it is proved") \
+	X(CLAIM, "claim", "every claim is granted, whatever was decided since")     \
+	X(ADMISSION, "admission", "the admission number never changes")             \
+	X(COMPLETE, "complete", "an end of WAL counts though it is not complete")   \
+	X(TERM, "term", "a promotion drops the old term's versions")                \
+	X(LATE, "late", "the set is written after the promotion")                   \
+	X(CAS, "cas", "every decision is written, however stale")                   \
+	X(FORCE, "force", "a set counts as in force as soon as it is written")      \
 	X(HISTORY, "history", "a node follows without a proof of its history")
 
 enum m_break {
 #define BREAK_ENUM(name, word, doc) BREAK_##name,
 	BREAKS(BREAK_ENUM)
 #undef BREAK_ENUM
-	BREAK_COUNT
+		BREAK_COUNT
 };
 
 struct m_run {
-	unsigned       nodes, sync, faults, cancels, commits;
-	bool           messages; /* they may be under way; else only late */
-	bool           restore, requests, live;
-	enum m_break   brk;
-	double         seconds; /* limit */
-	size_t         states;  /* limit */
+	unsigned nodes, sync, faults, cancels, commits;
+	enum m_fault pair[2]; /* exactly these two instead of `faults` of any kind */
+	bool messages;        /* they may be under way; else only late */
+	bool restore, requests, live;
+	enum m_break brk;
+	double seconds; /* limit */
+	size_t states;  /* limit */
 	/* A violation of the action just done; "" = none. */
-	char           check[16];
-	char           violation[256];
+	char check[16];
+	char violation[256];
 	/* The story of the action just done, filled while `telling`. */
-	bool           telling;
-	char           story[512];
+	bool telling;
+	char story[512];
 };
 
 extern struct m_run run;
@@ -164,7 +191,7 @@ extern struct m_run run;
 void violate(const char *check, const char *format, ...) PGAF_PRINTF(2, 3);
 void tell(const char *format, ...) PGAF_PRINTF(1, 2);
 
-/* ---- positions (wal.c) ---------------------------------------------------------- */
+/* ---- positions (wal.c) -------------------------------------------------- */
 
 bool wal_contains(const struct m_state *s, unsigned branch, unsigned lsn, unsigned of_branch,
                   unsigned of_lsn);
@@ -177,7 +204,7 @@ void wal_fork(struct m_state *s, unsigned node, unsigned timeline);
 unsigned wal_next(struct m_state *s);
 void normalise(struct m_state *s);
 
-/* ---- parts ------------------------------------------------------------------------ */
+/* ---- parts -------------------------------------------------------------- */
 
 bool link_open(const struct m_state *s, unsigned from, unsigned to);
 bool both_open(const struct m_state *s, unsigned a, unsigned b);
@@ -214,9 +241,9 @@ enum m_fair { UNFAIR, REPAIR, FAIR, TIMED };
 
 struct action {
 	const char *text;
-	action_fn   fn;
-	bool        per_node;
-	uint8_t     variants; /* 0: one per other end (nodes and the monitor) */
+	action_fn fn;
+	bool per_node;
+	uint8_t variants; /* 0: one per other end (nodes and the monitor) */
 	enum m_fair fair;
 };
 

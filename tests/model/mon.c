@@ -9,9 +9,9 @@
 
 #include "core/decide.h"
 #include "core/rules.h"
-#include "model.h"
+#include "model/model.h"
 
-/* ---- the store's rows ---------------------------------------------------------------------- */
+/* ---- the store's rows --------------------------------------------------- */
 
 static void
 group_widen(const struct m_group *from, struct group *to)
@@ -122,7 +122,7 @@ report_widen(const struct m_report *from, struct report *to)
 	}
 }
 
-/* ---- the picture --------------------------------------------------------------------------------- */
+/* ---- the picture -------------------------------------------------------- */
 
 /* It answers; or its end, or its silence, was noticed: a moment ago, or long ago. */
 static void
@@ -219,7 +219,7 @@ picture(const struct m_state *s, unsigned variant)
 	return &snap;
 }
 
-/* ---- deciding ---------------------------------------------------------------------------------------- */
+/* ---- deciding ----------------------------------------------------------- */
 
 /* Rules that are broken on purpose. */
 static void
@@ -255,7 +255,10 @@ monitor_decides(struct m_state *s, unsigned node, unsigned variant)
 			return false;
 	if ((variant & 1U) != 0 && decide(picture(s, variant - 1), NOW, &decision))
 		return false;
-	if (!decide(picture(s, variant), NOW, &decision) || ((variant & 1U) != 0 && !limit_over(s)))
+	if (!decide(picture(s, variant), NOW, &decision))
+		return false;
+	/* To see whether it may be over, other decisions are tried: decide again. */
+	if ((variant & 1U) != 0 && (!limit_over(s) || !decide(picture(s, variant), NOW, &decision)))
 		return false;
 	break_decision(s, &decision);
 	s->monitor.pending = 1;
@@ -281,6 +284,8 @@ monitor_commits(struct m_state *s, unsigned node, unsigned variant)
 	stale = group->epoch != monitor->from_epoch || group->claimed != monitor->from_claimed;
 	if (!stale || run.brk == BREAK_CAS) {
 		check_decision(s, &monitor->next, rules[monitor->rule - 1].id);
+		if (group->recovering && !monitor->next.recovering)
+			s->world.restored = 2;
 		*group = monitor->next;
 		tell("epoch %u is written", group->epoch);
 	} else {
@@ -300,7 +305,7 @@ monitor_reset(struct m_monitor *monitor)
 	monitor->pending = monitor->rule = monitor->from_epoch = monitor->from_claimed = 0;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------- */
 
 static void
 remember_high(struct m_group *group, unsigned node, const struct m_report *report)

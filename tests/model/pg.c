@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
-#include "model.h"
+#include "model/model.h"
 
-/* ---- ends and beginnings ---------------------------------------------------------------- */
+/* ---- ends and beginnings ------------------------------------------------ */
 
 void
 pg_disconnect(struct m_state *s, unsigned standby)
@@ -49,7 +49,7 @@ pg_write_set(struct m_state *s, unsigned node, const struct m_set *set)
 		pg->sender[i].old = pg->sender[i].used;
 }
 
-/* ---- commits --------------------------------------------------------------------------------- */
+/* ---- commits ------------------------------------------------------------ */
 
 static void
 acknowledge(struct m_state *s, unsigned node)
@@ -133,7 +133,7 @@ pg_checkpointer_takes(struct m_state *s, unsigned node, unsigned variant)
 	return true;
 }
 
-/* ---- streaming ---------------------------------------------------------------------------------- */
+/* ---- streaming ---------------------------------------------------------- */
 
 /* The walreceiver's reply, where it gets through. */
 bool

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "store.h"
+#include "model/store.h"
 
 #define ROUNDS_MOST 120
 
@@ -20,7 +20,7 @@ struct m_run run;
 struct origin {
 	uint32_t parent;
 	uint16_t depth;
-	uint8_t  action, node_variant; /* node * 16 + variant */
+	uint8_t action, node_variant; /* node * 16 + variant */
 };
 
 static struct origin *origins;
@@ -76,7 +76,7 @@ action_variants(const struct action *action)
 	return action->variants == 0 ? run.nodes + 2 : action->variants;
 }
 
-/* ---- the story ------------------------------------------------------------------------------ */
+/* ---- the story ---------------------------------------------------------- */
 
 static void
 print_action(unsigned number, const struct action *action, unsigned node, unsigned variant)
@@ -146,7 +146,7 @@ print_violation(uint32_t from, unsigned action, unsigned node_variant)
 	printf("%s violated: %s\n", check, text);
 }
 
-/* ---- breadth first ------------------------------------------------------------------------------- */
+/* ---- breadth first ------------------------------------------------------ */
 
 static void
 remember(uint32_t number, uint32_t parent, unsigned action, unsigned node_variant)
@@ -205,12 +205,12 @@ expand_all(uint32_t number)
 	return true;
 }
 
-/* ---- fair runs -------------------------------------------------------------------------------------- */
+/* ---- fair runs ---------------------------------------------------------- */
 
 struct fair {
 	struct m_state s;
-	bool           repairs; /* what is broken is repaired, too */
-	unsigned       number;  /* of the line printed last */
+	bool repairs;    /* what is broken is repaired, too */
+	unsigned number; /* of the line printed last */
 };
 
 static bool
@@ -263,9 +263,8 @@ limit_over(struct m_state *s)
 	run = before;
 	if (memcmp(s, &fair.s, sizeof(*s)) == 0)
 		return true;
-	if (s->world.faults == 0)
+	if (!pay(s, MFAULT_DELAY))
 		return false;
-	s->world.faults--;
 	tell("somebody was stopped for so long; ");
 	return true;
 }
@@ -280,6 +279,13 @@ fair_timer(struct fair *fair)
 				if (fair_step(fair, action, node * 16 + 1))
 					return true;
 	return false;
+}
+
+/* Neither what can happen at once nor a limit that is over changes anything. */
+static bool
+fair_rests(const struct m_state *before, struct fair *fair)
+{
+	return memcmp(before, &fair->s, sizeof(*before)) == 0 && !fair_timer(fair);
 }
 
 enum outcome { UNKNOWN, RESTS_WELL };
@@ -304,7 +310,7 @@ ends_well(uint32_t number, uint8_t *known, unsigned *rounds_most)
 			*rounds_most = rounds;
 		chain[length++] = number;
 		fair_round(&fair);
-		rests = memcmp(&before, &fair.s, sizeof(before)) == 0 && !fair_timer(&fair);
+		rests = fair_rests(&before, &fair);
 		if (!rests) {
 			number = states_put(&fair.s, &old);
 			if (!old)
@@ -335,7 +341,7 @@ print_stuck(uint32_t number)
 		struct m_state before = fair.s;
 
 		fair_round(&fair);
-		rests = memcmp(&before, &fair.s, sizeof(before)) == 0 && !fair_timer(&fair);
+		rests = fair_rests(&before, &fair);
 	}
 	printf("%s: %s\n", rests ? "LIVE violated: it rests like this" : "it never rests",
 	       is_good(&fair.s) ? "good" : why_not_good(&fair.s));
@@ -352,7 +358,7 @@ check_live(void)
 		return 3;
 	for (uint32_t number = 0; number < count; number++) {
 		if ((number & 255) == 0 && seconds() > run.seconds) {
-			printf("INCOMPLETE: time is over, %zu of %zu states were checked for LIVE\n",
+			printf("INCOMPLETE: LIVE was checked for %zu of %zu states\n",
 			       (size_t)number, count);
 			free(known);
 			return 2;
@@ -370,7 +376,7 @@ check_live(void)
 	return 0;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------------- */
+/* ---- all ---------------------------------------------------------------- */
 
 static int
 check_safe(void)
@@ -402,11 +408,6 @@ search(void)
 	remember(states_put(&s, &known), 0, 0, 0);
 	result = check_safe();
 	found = states_count();
-	states_explain();
-	if (getenv("MODEL_DEEP") != NULL) {
-		struct m_state t;
-		print_path((uint32_t)strtoul(getenv("MODEL_DEEP"), NULL, 10), &t);
-	}
 	if (result == 0 && run.live)
 		result = check_live();
 	printf("states=%zu transitions=%llu depth=%u seconds=%.1f mib=%.0f violations=%d\n", found,

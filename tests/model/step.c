@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model.h"
+#include "model/model.h"
 
 static bool
 ends(struct step_result *result, enum step_outcome outcome, const char *text)
@@ -16,7 +16,7 @@ ends(struct step_result *result, enum step_outcome outcome, const char *text)
 	return true;
 }
 
-/* ---- start and stop ------------------------------------------------------------------------- */
+/* ---- start and stop ----------------------------------------------------- */
 
 static void
 begin(struct m_state *s, unsigned node, enum pg_status status)
@@ -96,7 +96,7 @@ step_fence(struct m_state *s, unsigned node, struct step_result *result)
 	return ends(result, STEP_DONE, "");
 }
 
-/* ---- against another node ----------------------------------------------------------------------- */
+/* ---- against another node ----------------------------------------------- */
 
 static struct m_pg *
 upstream_of(struct m_state *s, unsigned node)
@@ -179,7 +179,7 @@ step_copy(struct m_state *s, unsigned node, struct step_result *result)
 	return ends(result, STEP_DONE, "");
 }
 
-/* ---- the primary's ----------------------------------------------------------------------------- */
+/* ---- the primary's ------------------------------------------------------ */
 
 static bool
 step_promote(struct m_state *s, unsigned node, struct step_result *result)
@@ -293,39 +293,50 @@ step_apply(struct m_state *s, unsigned node, struct step_result *result)
 	return false;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them -------------------------------------------------------- */
 
 bool
 step_go(struct m_state *s, unsigned node, struct step_result *result)
 {
 	switch (result->step) {
 	case STEP_START_PRIMARY:
-	case STEP_START_STANDBY: return step_start(s, node, result);
+	case STEP_START_STANDBY:
+		return step_start(s, node, result);
 	case STEP_STOP:
 	case STEP_STOP_IMMEDIATE:
 	case STEP_REAP:
-	case STEP_HAND_OVER: return step_stop(s, node, result);
-	case STEP_FENCE: return step_fence(s, node, result);
-	case STEP_FOLLOW: return step_follow(s, node, result);
-	case STEP_PROVE_HISTORY: return step_prove(s, node, result);
+	case STEP_HAND_OVER:
+		return step_stop(s, node, result);
+	case STEP_FENCE:
+		return step_fence(s, node, result);
+	case STEP_FOLLOW:
+		return step_follow(s, node, result);
+	case STEP_PROVE_HISTORY:
+		return step_prove(s, node, result);
 	case STEP_REWIND:
-	case STEP_CLONE: return step_copy(s, node, result);
-	case STEP_PROMOTE: return step_promote(s, node, result);
-	case STEP_SETTLE: return step_settle(s, node, result);
-	case STEP_APPLY_SET: return step_apply(s, node, result);
+	case STEP_CLONE:
+		return step_copy(s, node, result);
+	case STEP_PROMOTE:
+		return step_promote(s, node, result);
+	case STEP_SETTLE:
+		return step_settle(s, node, result);
+	case STEP_APPLY_SET:
+		return step_apply(s, node, result);
 	case STEP_CONFIGURE:
 	case STEP_ROLES:
 	case STEP_SLOTS:
 	case STEP_KEEP_WAL:
 	case STEP_KEEP_STANDBY:
-	case STEP_CUT_CLIENTS: return ends(result, STEP_DONE, "");
+	case STEP_CUT_CLIENTS:
+		return ends(result, STEP_DONE, "");
 	case STEP_DETACH:
 	case STEP_INITDB:
 	case STEP_ADOPT:
 	case STEP_NONE:
 	case STEP_NOTE:
 	case STEP_CLAIM:
-	case STEP_COUNT: break;
+	case STEP_COUNT:
+		break;
 	}
 	return ends(result, STEP_REFUSED, "the model does not know this step");
 }

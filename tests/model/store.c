@@ -5,16 +5,16 @@
  * of its parts' numbers. Nothing is lost by that: states are compared and
  * rebuilt in full, no two are ever taken for one.
  */
-#include "store.h"
+#include "model/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct table {
-	uint8_t  *items;
+	uint8_t *items;
 	uint32_t *slots; /* number + 1 of the item; 0 = free */
-	size_t    size, count, room, slot_count;
+	size_t size, count, room, slot_count;
 };
 
 static struct table parts[PARTS];
@@ -169,24 +169,4 @@ states_bytes(void)
 	for (unsigned part = 0; part < parts_used(); part++)
 		bytes += table_bytes(&parts[part]);
 	return bytes;
-}
-
-/* What the states are made of, for whoever wonders where they come from. */
-void
-states_explain(void)
-{
-	for (unsigned part = 0; part < parts_used(); part++)
-		printf("%s%zu", part == 0 ? "parts: " : " ", parts[part].count);
-	printf("\n");
-	if (getenv("MODEL_DUMP") != NULL) {
-		FILE *f = fopen(getenv("MODEL_DUMP"), "w");
-		fwrite(parts[0].items, parts[0].size, parts[0].count, f);
-		fclose(f);
-		f = fopen("/tmp/pgaf/model.k", "w");
-		fwrite(parts[4].items, parts[4].size, parts[4].count, f);
-		fclose(f);
-		printf("group %zu report %zu keeper %zu goal %zu note %zu\n",
-		       sizeof(struct m_group), sizeof(struct m_report), sizeof(struct m_keeper),
-		       sizeof(struct m_goal), sizeof(struct m_note));
-	}
 }

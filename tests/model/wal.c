@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "model.h"
+#include "model/model.h"
 
 bool
 wal_contains(const struct m_state *s, unsigned branch, unsigned lsn, unsigned of_branch,
@@ -72,7 +72,7 @@ wal_fork(struct m_state *s, unsigned node, unsigned timeline)
 	pg->branch = ++s->world.branches;
 }
 
-/* ---- histories that nobody refers to any more ---------------------------------------- */
+/* ---- histories that nobody refers to any more --------------------------- */
 
 /* Branch `drop` (from 1) goes; its only child, if any, becomes a root. */
 static void
@@ -118,7 +118,7 @@ branch_is_needed(const struct m_state *s, unsigned branch)
 	return children > 1 || (children == 1 && s->world.branch[branch - 1].parent != 0);
 }
 
-/* ---- ranks --------------------------------------------------------------------------- */
+/* ---- ranks -------------------------------------------------------------- */
 
 enum rank { RANK_EPOCH, RANK_VERSION, RANK_TIMELINE, RANK_ADMISSION, RANK_LSN, RANKS };
 
