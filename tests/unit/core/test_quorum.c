@@ -60,8 +60,8 @@ START_TEST(test_needed_members_cover_every_acknowledgement)
 		for (uint32_t s = 1; s <= k; s++)
 			for (uint32_t heard = 0; heard < 1U << k; heard++) {
 				struct sync_set set = {.required = s, .count = k};
-				bool enough = (uint32_t)__builtin_popcount(heard) >=
-				              quorum_needed(&set);
+				bool enough =
+					(uint32_t)__builtin_popcount(heard) >= quorum_needed(&set);
 
 				ck_assert_msg(enough == is_covered(k, s, heard),
 				              "%u of %u, heard %x", s, k, heard);
