@@ -369,7 +369,7 @@ const struct keeper_rule keeper_rules[] = {
 	},
 	{
 		.id = 522,
-		.doc = "It reached the timeline it was promoted to and has stopped: it wrote there.",
+		.doc = "It reached the timeline of its promotion and has stopped: it wrote there.",
 		.when = {TOLD, [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT),
                          [KF_PG] = IS(K_PG_STOPPED), [KF_ROLE] = NOTED(PROMOTING),
                          [KF_TIMELINE] = IS(K_TIMELINE_RIGHT)},

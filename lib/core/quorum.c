@@ -15,8 +15,8 @@ quorum_needed(const struct sync_set *set)
 bool
 promotion_is_lossy(const struct promotion *promotion)
 {
-	return promotion->node != 0 && (promotion->cause == 330 || promotion->cause == 350 ||
-	                                promotion->cause == 540);
+	return promotion->node != 0 &&
+	       (promotion->cause == 330 || promotion->cause == 350 || promotion->cause == 540);
 }
 
 /* Detached in this epoch, with a complete end of WAL: a fact that cannot change. */
