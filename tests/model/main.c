@@ -31,6 +31,7 @@ usage(FILE *to)
 {
 	fputs("usage: pgaf-model [--nodes N] [--sync S] [--faults N | --pair A,B] [--commits N]\n"
 	      "                  [--cancels N] [--messages] [--restore] [--requests] [--no-live]\n"
+	      "                  [--representatives]\n"
 	      "                  [--seconds N] [--states N] [--break NAME|list]\n"
 	      "  --nodes N     nodes of the group, 2 or 3 (2)\n"
 	      "  --sync S      number_sync_standbys (0)\n"
@@ -42,6 +43,9 @@ usage(FILE *to)
 	      "  --messages    goals and reports may be under way, not only late\n"
 	      "  --restore     the store may come back as an older copy, as a fault\n"
 	      "  --requests    an operator may ask for a change of roles, as a fault\n"
+	      "  --representatives\n"
+	      "                decide() is asked about two representatives of each state, and\n"
+	      "                must answer the same\n"
 	      "  --no-live     only what must hold on every state\n"
 	      "  --seconds N   give up after this time (600)\n"
 	      "  --states N    give up after this many states\n"
@@ -114,6 +118,7 @@ enum choice {
 	O_RESTORE,
 	O_REQUESTS,
 	O_NO_LIVE,
+	O_REPRESENTATIVES,
 	O_SECONDS,
 	O_STATES,
 	O_BREAK,
@@ -144,6 +149,8 @@ take(int option)
 		return run.restore = true;
 	case O_REQUESTS:
 		return run.requests = true;
+	case O_REPRESENTATIVES:
+		return run.representatives = true;
 	case O_NO_LIVE:
 		run.live = false;
 		return true;
@@ -178,6 +185,7 @@ main(int argc, char **argv)
 		{"messages", no_argument, NULL, O_MESSAGES},
 		{"restore", no_argument, NULL, O_RESTORE},
 		{"requests", no_argument, NULL, O_REQUESTS},
+		{"representatives", no_argument, NULL, O_REPRESENTATIVES},
 		{"no-live", no_argument, NULL, O_NO_LIVE},
 		{"seconds", required_argument, NULL, O_SECONDS},
 		{"states", required_argument, NULL, O_STATES},

@@ -174,7 +174,7 @@ struct m_run {
 	unsigned nodes, sync, faults, cancels, commits;
 	enum m_fault pair[2]; /* exactly these two instead of `faults` of any kind */
 	bool messages;        /* they may be under way; else only late */
-	bool restore, requests, live;
+	bool restore, requests, live, representatives;
 	enum m_break brk;
 	double seconds; /* limit */
 	size_t states;  /* limit */

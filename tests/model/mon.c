@@ -197,8 +197,8 @@ watch_trouble(struct snapshot *snap, struct node *node, bool over)
 	node->trouble_since = well ? 0 : over ? AGO(100) : NOW;
 }
 
-static const struct snapshot *
-picture(const struct m_state *s, unsigned variant)
+static struct snapshot *
+picture_of(const struct m_state *s, unsigned variant)
 {
 	static struct snapshot snap;
 	bool over = (variant & 1U) != 0;
@@ -240,6 +240,58 @@ break_decision(const struct m_state *s, struct decision *decision)
 		group->next_admission = s->store.group.next_admission;
 }
 
+/* Another moment of the same class: positions further apart, each age longer. */
+static void
+stretch_time(pgaf_time *at)
+{
+	if (*at != 0 && *at != NOW)
+		*at -= NOW - *at > PGAF_SECONDS(1) ? PGAF_SECONDS(37) : PGAF_MSEC(20);
+}
+
+static void
+stretch(struct snapshot *snap)
+{
+	stretch_time(&snap->listening_since);
+	stretch_time(&snap->group.promotion_since);
+	stretch_time(&snap->group.handover_since);
+	stretch_time(&snap->group.relaxed_at);
+	for (uint32_t i = 0; i < snap->count; i++) {
+		struct node *node = &snap->nodes[i];
+
+		stretch_time(&node->sighting.answered_at);
+		stretch_time(&node->sighting.accepted_at);
+		stretch_time(&node->sighting.closed_at);
+		stretch_time(&node->sighting.gone_at);
+		stretch_time(&node->reported_at);
+		stretch_time(&node->trouble_since);
+		node->high_lsn *= 4096;
+		node->goal.min_lsn *= 4096;
+		node->report.lsn *= 4096;
+		node->report.replay *= 4096;
+		node->report.stopped_lsn *= 4096;
+	}
+}
+
+/* The decision; it must be the same for two representatives of the state. */
+static bool
+decides(const struct m_state *s, unsigned variant, struct decision *decision)
+{
+	static struct decision other;
+	struct snapshot *snap = picture_of(s, variant);
+	bool acts = decide(snap, NOW, decision);
+
+	if (!run.representatives)
+		return acts;
+	stretch(snap);
+	if (decide(snap, NOW, &other) != acts)
+		violate("CLASS", "decide() tells two representatives apart");
+	else if (acts && (other.rule != decision->rule || other.subject != decision->subject ||
+	                  other.group.primary != decision->group.primary))
+		violate("CLASS", "decide() tells two representatives apart: rules %u and %u",
+		        decision->rule, other.rule);
+	return acts;
+}
+
 /* Bit 0 of the variant: every timer that is running is over. The others: what ended about this
  * node is not noticed yet. */
 bool
@@ -253,12 +305,12 @@ monitor_decides(struct m_state *s, unsigned node, unsigned variant)
 	for (unsigned i = 0; i < run.nodes; i++)
 		if ((variant >> (i + 1) & 1U) != 0 && !has_ended(s, i))
 			return false;
-	if ((variant & 1U) != 0 && decide(picture(s, variant - 1), NOW, &decision))
+	if ((variant & 1U) != 0 && decides(s, variant - 1, &decision))
 		return false;
-	if (!decide(picture(s, variant), NOW, &decision))
+	if (!decides(s, variant, &decision))
 		return false;
 	/* To see whether it may be over, other decisions are tried: decide again. */
-	if ((variant & 1U) != 0 && (!limit_over(s) || !decide(picture(s, variant), NOW, &decision)))
+	if ((variant & 1U) != 0 && (!limit_over(s) || !decides(s, variant, &decision)))
 		return false;
 	break_decision(s, &decision);
 	s->monitor.pending = 1;

@@ -176,10 +176,12 @@ expand(uint32_t number, const struct m_state *s, unsigned action, unsigned node_
 	bool known;
 
 	next = *s;
-	if (!actions[action].fn(&next, node_variant / 16, node_variant % 16))
+	if (actions[action].fn(&next, node_variant / 16, node_variant % 16)) {
+		transitions++;
+		check_state(&next);
+	} else if (run.check[0] == '\0') {
 		return true;
-	transitions++;
-	check_state(&next);
+	}
 	if (run.check[0] != '\0') {
 		print_violation(number, action, node_variant);
 		return false;

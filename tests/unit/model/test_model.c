@@ -38,7 +38,8 @@ model(const char *const arguments[ARGUMENTS_MOST])
 
 START_TEST(one_fault_breaks_nothing)
 {
-	ck_assert_int_eq(model((const char *[ARGUMENTS_MOST]){"--commits", "0", "--cancels", "0"}),
+	ck_assert_int_eq(model((const char *[ARGUMENTS_MOST]){"--commits", "0", "--cancels", "0",
+	                                                      "--representatives"}),
 	                 0);
 }
 END_TEST
