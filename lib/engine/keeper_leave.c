@@ -56,7 +56,8 @@ may_wait(const struct keeper *keeper)
 	enum pgaf_state goal = view->orders.goal.state;
 	pgaf_time waited = keeper->now - keeper->leave_at;
 
-	if (!view->orders_known || !view->link_open)
+	if (!view->orders_known || !view->link_open ||
+	    waited >= view->orders.settings.stop_limit - KILL_RESERVE)
 		return false;
 	if (view->seen.pg != PG_PRIMARY && view->seen.pg != PG_STANDBY)
 		return goal == PGAF_STATE_DRAINING && keeper->busy;
@@ -135,5 +136,8 @@ leave_deadline(const struct keeper *keeper)
 		return since + settings->stop_limit - KILL_RESERVE;
 	if (keeper->now < since + settings->stop_limit)
 		return since + settings->stop_limit;
-	return since + settings->stop_limit + LAST_WORD;
+	/* Never in the past: what could end by then has ended. */
+	if (keeper->now < since + settings->stop_limit + LAST_WORD)
+		return since + settings->stop_limit + LAST_WORD;
+	return PGAF_NEVER;
 }

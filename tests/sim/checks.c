@@ -91,7 +91,7 @@ check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool 
 		const struct branch *other = &sim->branches[later];
 		char text[LSN_TEXT_MAX];
 
-		if (other->acked == 0 ||
+		if (other->acked == 0 || branch->given_up ||
 		    wal_contains(sim, (struct position){.branch = later, .lsn = other->acked}, at))
 			continue;
 		violation(sim, "ONE",
@@ -106,7 +106,7 @@ check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool 
 	if (at.lsn > branch->acked)
 		branch->acked = at.lsn;
 	branch->acked_at = sim->now;
-	if (counted && at.lsn > branch->counted)
+	if (counted && !branch->given_up && at.lsn > branch->counted)
 		branch->counted = at.lsn;
 }
 
@@ -159,6 +159,25 @@ check_decision(struct sim *sim, const struct decision *decision)
 		violation(sim, "SAFE-PROMOTE",
 		          "%s is chosen by rule %u, but version %u of the set does not allow it",
 		          host_name(chosen->id), decision->rule, set->version);
+	}
+}
+
+void
+check_excuse(struct sim *sim, pgaf_node_id node)
+{
+	struct position end = pg_end(&sim->pg[node]);
+
+	TRACE(sim, "check", "the operator gave up what %s does not hold", host_name(node));
+	for (pgaf_node_id other = 1; other <= sim->nodes; other++)
+		sim->given_up[other] = other != node;
+	for (uint32_t branch = 1; branch <= sim->branch_count; branch++) {
+		struct branch *other = &sim->branches[branch];
+
+		if (!wal_contains(sim, end, (struct position){.branch = branch, .lsn = other->end}))
+			other->given_up = true;
+		if (!wal_contains(sim, end,
+		                  (struct position){.branch = branch, .lsn = other->counted}))
+			other->counted = 0;
 	}
 }
 

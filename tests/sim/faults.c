@@ -153,6 +153,7 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_SITE:
 	case SIM_FAULT_SWITCHOVER:
 	case SIM_FAULT_FAILOVER:
+	case SIM_FAULT_LOSS:
 	case SIM_FAULT_COUNT:
 		break;
 	}
@@ -228,10 +229,14 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 		strike_network(sim, fault, host);
 		break;
 	case SIM_FAULT_SWITCHOVER:
-		store_request(sim, REQUEST_SWITCHOVER, rng_percent(&sim->plan, 50) ? host : 0);
+		store_request(sim, REQUEST_SWITCHOVER, rng_percent(&sim->plan, 50) ? host : 0,
+		              false);
 		break;
 	case SIM_FAULT_FAILOVER:
-		store_request(sim, REQUEST_FAILOVER, 0);
+		store_request(sim, REQUEST_FAILOVER, 0, false);
+		break;
+	case SIM_FAULT_LOSS:
+		store_request(sim, REQUEST_FAILOVER, 0, true);
 		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:

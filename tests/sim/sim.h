@@ -134,6 +134,7 @@ struct branch {
 	pgaf_lsn end;     /* furthest flushed position that anybody ever had */
 	pgaf_lsn counted; /* furthest acknowledged commit that counts under DUR */
 	pgaf_lsn acked;   /* furthest acknowledged commit at all */
+	bool given_up;    /* an operator accepted that what comes after is lost */
 	pgaf_time acked_at;
 };
 
@@ -399,7 +400,7 @@ void store_report(struct sim *sim, pgaf_node_id node, const struct report *repor
 /* Both are durable when they return: the caller lets the flush pass before. */
 bool store_claim(struct sim *sim, pgaf_node_id node, uint64_t epoch);
 int store_commit(struct sim *sim, const struct decision *decision);
-void store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to);
+void store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to, bool allow_loss);
 struct node *store_node(struct snapshot *snap, pgaf_node_id node);
 pgaf_time store_flush_time(struct sim *sim);
 /* The snapshot without asynchronous versions, if another is there. */
@@ -467,7 +468,8 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 	X(STORE_DISK, "the store's disk hangs")                                       \
 	X(MONITOR_HOST, "the monitor's host loses power")                             \
 	X(SWITCHOVER, "an operator asks for a switchover")                            \
-	X(FAILOVER, "an operator asks for a failover")
+	X(FAILOVER, "an operator asks for a failover")                                \
+	X(LOSS, "an operator asks for a failover and accepts loss")
 
 enum fault {
 #define FAULT_ENUM(name, text) SIM_FAULT_##name,
@@ -497,6 +499,8 @@ const char *fault_text(enum fault fault);
 void check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted);
 /* Whether what the store knows allows this promotion, worked out apart from the core. */
 void check_decision(struct sim *sim, const struct decision *decision);
+/* The operator's word: what this node does not hold counts no more. */
+void check_excuse(struct sim *sim, pgaf_node_id node);
 void check_promotion(struct sim *sim, pgaf_node_id node);
 void check_opened(struct sim *sim, pgaf_node_id node);
 void check_branch(struct sim *sim, uint32_t branch);
@@ -566,7 +570,8 @@ struct sim {
 	bool failed;
 	char failed_check[16];
 	char failed_text[512];
-	bool failover_open; /* a promotion by a failover is not finished */
+	bool given_up[SIM_HOSTS]; /* by an operator's word: what this node writes does not count */
+	bool failover_open;       /* a promotion by a failover is not finished */
 	uint64_t seen_epoch;
 	bool had_failover, had_second;
 	/* Trace. */

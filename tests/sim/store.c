@@ -13,6 +13,9 @@
 #include "sim/sim.h"
 
 #define WALWRITER PGAF_MSEC(200)
+/* The two rules that promote on the operator's word that loss is accepted. */
+#define RULE_LOSSY 540
+#define RULE_LOSSY_FORMER 330
 
 struct node *
 store_node(struct snapshot *snap, pgaf_node_id node)
@@ -261,6 +264,7 @@ store_note_decision(struct sim *sim, const struct decision *decision)
 		return;
 	}
 	sim->store.promote_version = before->next_version;
+	sim->given_up[after->promotion.node] = false;
 	if (before->handover.to != 0) {
 		sim->counts.switchovers++;
 	} else if (before->promotion.node == 0) {
@@ -313,7 +317,10 @@ store_commit(struct sim *sim, const struct decision *decision)
 		      decision->rule, (unsigned long long)decision->from_epoch);
 		return PGAF_ESTALE;
 	}
-	check_decision(sim, decision);
+	if (decision->rule == RULE_LOSSY || decision->rule == RULE_LOSSY_FORMER)
+		check_excuse(sim, decision->group.promotion.node);
+	else
+		check_decision(sim, decision);
 	store_note_decision(sim, decision);
 	store_apply(sim, decision);
 	store_written(sim, true);
@@ -331,13 +338,14 @@ store_commit(struct sim *sim, const struct decision *decision)
 }
 
 void
-store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to)
+store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to, bool allow_loss)
 {
 	struct group *group = &sim->store.truth.group;
 
 	if (!sim->store.proc.alive || group->request.kind != REQUEST_NONE)
 		return;
-	group->request = (struct request){.kind = kind, .number = ++sim->next_id, .to = to};
+	group->request = (struct request){
+		.kind = kind, .number = ++sim->next_id, .to = to, .allow_loss = allow_loss};
 	store_written(sim, true);
 	mon_hint(sim, to, true);
 }

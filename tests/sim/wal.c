@@ -52,6 +52,7 @@ wal_branch(struct sim *sim, pgaf_node_id writer, uint32_t number, struct positio
 		.fork = from.lsn,
 		.writer = writer,
 		.end = from.lsn,
+		.given_up = sim->given_up[writer],
 	};
 	check_branch(sim, branch);
 	return branch;
