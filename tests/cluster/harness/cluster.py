@@ -233,8 +233,15 @@ class Cluster:
     # Waiting for it.
 
     def settled(self):
-        """One primary, all others secondary, and every report is what was assigned."""
-        states = self.node_states()
+        """One primary, all others secondary, and every report is what was assigned.
+
+        Reports outlive their keepers, so that a report alone says nothing after a restart: the
+        monitor must see the node, and its keeper must have spoken lately."""
+        state = self.state()
+        if not state or not all(n["health"] == "ok" and n["report_age_ms"] is not None and
+                                n["report_age_ms"] < 3000 for n in state["nodes"]):
+            return False
+        states = self.node_states(state)
         wanted = sorted(["primary"] + ["secondary"] * (len(self.nodes) - 1))
         return len(states) == len(self.nodes) and \
             sorted(r for r, _ in states.values()) == wanted and \
