@@ -97,7 +97,11 @@ mon_commit(void *world, const struct decision *decision)
 
 	if (!sim->store.proc.alive)
 		return;
-	event = sim_after(sim, &sim->store.proc, store_flush_time(sim), mon_commit_flushed);
+	pgaf_time delay = store_flush_time(sim);
+	/* A decision that takes its time gets the chance to be stale. */
+	if (sim->brk == BREAK_CAS)
+		delay += rng_between(&sim->rng, 0, PGAF_MSEC(500));
+	event = sim_after(sim, &sim->store.proc, delay, mon_commit_flushed);
 	event->load = load_get(sim);
 	event->x = sim->mon.proc.run;
 	*(struct decision *)event->load = *decision;
