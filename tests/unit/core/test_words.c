@@ -216,6 +216,11 @@ START_TEST(test_explain_names_what_forbids_a_promotion)
 	snap.nodes[0].report.detached_lsn = 500;
 	decide_explain(&snap, NOW, &said);
 	ck_assert_ptr_nonnull(strstr(bytes, "another member holds more"));
+
+	snap.nodes[1].report.epoch = 99; /* … and what would be decided now is no secret */
+	snap.nodes[0].reported_at = snap.nodes[1].reported_at = NOW;
+	decide_explain(&snap, NOW, &said);
+	ck_assert_ptr_nonnull(strstr(bytes, "rule 100 applies to "));
 }
 END_TEST
 

@@ -585,6 +585,19 @@ end_note(struct stand *stand, bool saved)
 	keeper_on_noted(stand->keeper, stand->now, saved);
 }
 
+/* Results of what is over, or never was, come in. */
+static void
+late_results(struct stand *stand)
+{
+	struct step_result result = {.number = stand->order.number - 1, .step = STEP_CLONE};
+
+	keeper_on_step(stand->keeper, stand->now, &result);
+	if (!stand->saving)
+		keeper_on_noted(stand->keeper, stand->now, true);
+	if (!stand->claiming)
+		keeper_on_claim(stand->keeper, stand->now, true, true);
+}
+
 static bool
 command_node(struct stand *stand, const char *word, const char *rest)
 {
@@ -608,6 +621,8 @@ command_node(struct stand *stand, const char *word, const char *rest)
 
 		script_read(&SPEC(peer_fields), 0, rest, &news);
 		keeper_on_peer(stand->keeper, stand->now, &news.view, news.follows);
+	} else if (strcmp(word, "late") == 0) {
+		late_results(stand);
 	} else if (strcmp(word, "terminate") == 0) {
 		keeper_on_terminate(stand->keeper, stand->now);
 	} else if (strcmp(word, "leave") == 0) {
