@@ -93,6 +93,36 @@ START_TEST(test_a_note_that_was_cut_is_none)
 }
 END_TEST
 
+START_TEST(test_a_snapshot_with_nodes_in_disorder_is_refused)
+{
+	static struct snapshot snap;
+	static char value[8192];
+	struct pgaf_error error = {0};
+	struct text line = TEXT(value);
+	char many[512];
+	struct text to;
+
+	ck_assert_int_eq(codec_read_snapshot("group\nnode id=2\nnode id=1\n", NOW, &snap, &error),
+	                 PGAF_EINVAL);
+	ck_assert_str_eq(error.text, "line 3: nodes are not in the order of their ids");
+	text_init(&to, many, sizeof(many));
+	text_add(&to, "group\n");
+	for (unsigned i = 1; i <= PGAF_NODES_MAX + 1; i++)
+		text_addf(&to, "node id=%u\n", i);
+	ck_assert_int_lt(codec_read_snapshot(many, NOW, &snap, &error), 0);
+	ck_assert_ptr_nonnull(strstr(error.text, "more than 9 nodes"));
+
+	text_add(&line, "settings fast_stop_limit=");
+	for (unsigned i = 0; i < 5000; i++)
+		text_add(&line, "1");
+	ck_assert_int_eq(codec_read(RECORD_SETTINGS, value, &snap.group.settings, &error),
+	                 PGAF_EINVAL);
+	value[100] = '\0';
+	ck_assert_int_eq(codec_read(RECORD_SETTINGS, value, &snap.group.settings, &error),
+	                 PGAF_EINVAL);
+}
+END_TEST
+
 /* ---- the newest writer ------------------------------------------------------------------- */
 
 static void
@@ -237,6 +267,7 @@ main(void)
 	tcase_add_test(tcase, test_facts_have_names_questions_and_words);
 	tcase_add_test(tcase, test_rules_are_found_by_their_number);
 	tcase_add_test(tcase, test_a_note_that_was_cut_is_none);
+	tcase_add_test(tcase, test_a_snapshot_with_nodes_in_disorder_is_refused);
 	tcase_add_test(tcase, test_the_newest_writer_is_known_by_timeline_state_role_and_position);
 	tcase_add_test(tcase, test_who_has_nothing_or_left_or_is_behind_a_follower_is_no_writer);
 	tcase_add_test(tcase, test_nobody_has_no_node);
