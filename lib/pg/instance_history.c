@@ -194,6 +194,7 @@ own_ask(struct instance *in)
 	                        : control.min_recovery_timeline;
 	own->end = control_end_of_wal(in->pgdata, &control);
 	own->end_known = own->end != 0;
+	own->checkpoint = control.checkpoint;
 	own->start_lost = !has_redo(in, &control);
 	upstream_ask(in);
 }
@@ -314,28 +315,47 @@ judge(struct instance *in, bool beyond)
 	         (unsigned)own->fork_timeline);
 }
 
+/* Only this message means that there is none; any other failure proves nothing. */
 static void
 record_searched(struct instance *in, int status, const char *output)
 {
-	(void)status;
-	judge(in, strstr(output, "rmgr:") != NULL);
+	char line[256];
+
+	if (strstr(output, "rmgr:") != NULL)
+		judge(in, true);
+	else if (status == 0 || strstr(output, "could not find a valid record") != NULL)
+		judge(in, false);
+	else
+		task_end(in, STEP_FAILED, "pg_waldump: %s",
+		         task_last_line(output, line, sizeof(line)));
 }
 
-/* Is there a record of ours where the other history has left ours? */
+/*
+ * Is there a record of ours where the other history has left ours? The file is
+ * named: given only a directory, pg_waldump learns the segment size from any
+ * file in it, and fails on one that was made in advance and is still empty.
+ */
 static void
 search_record(struct instance *in)
 {
+	const struct ancestry *own = &in->task.own;
 	char start[LSN_TEXT_MAX];
 	char timeline[16];
-	char path[INSTANCE_PATH_MAX + 16];
+	char file[WAL_NAME_MAX];
+	char path[INSTANCE_PATH_MAX + 48];
 	struct text number = TEXT(timeline);
 	struct text wal = TEXT(path);
 
-	text_addf(&number, "%u", (unsigned)in->task.own.timeline);
-	text_addf(&wal, "%s/pg_wal", in->pgdata);
-	lsn_format(in->task.own.fork, start);
-	const char *argv[] = {"pg_waldump", "-p",  path, "-t", timeline,
-	                      "-s",         start, "-n", "1",  NULL};
+	wal_file_name(own->timeline, own->fork, own->segment_bytes, file);
+	text_addf(&wal, "%s/pg_wal/%s", in->pgdata, file);
+	/* WAL is whole from the last checkpoint on: where the file is missing, it ended before. */
+	if (own->checkpoint >= own->fork || !disk_exists(path)) {
+		judge(in, own->checkpoint >= own->fork);
+		return;
+	}
+	text_addf(&number, "%u", (unsigned)own->timeline);
+	lsn_format(own->fork, start);
+	const char *argv[] = {"pg_waldump", "-t", timeline, "-s", start, "-n", "1", path, NULL};
 	task_run_try(in, argv, record_searched);
 }
 

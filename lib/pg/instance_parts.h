@@ -69,6 +69,7 @@ struct ancestry {
 	uint32_t segment_bytes;
 	pgaf_lsn end;
 	bool end_known;
+	pgaf_lsn checkpoint; /* it holds at least this record */
 	bool start_lost; /* the WAL from which recovery would begin is not there */
 	uint32_t upstream_timeline;
 	pgaf_lsn upstream_flush;
