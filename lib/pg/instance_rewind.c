@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -186,6 +187,7 @@ keep_wal_start(struct instance *in)
 /* ---- rewind ----------------------------------------------------------------------- */
 
 struct mark_job {
+	char pgdata[INSTANCE_PATH_MAX];
 	char mark[INSTANCE_PATH_MAX];
 	char signal[INSTANCE_PATH_MAX + 32];
 };
@@ -198,6 +200,7 @@ make_mark_job(const struct instance *in)
 	if (job == NULL)
 		return NULL;
 	struct text signal = TEXT(job->signal);
+	text_copy(job->pgdata, sizeof(job->pgdata), in->pgdata);
 	instance_state_path(in, REPLACING_FILE, job->mark, sizeof(job->mark));
 	text_addf(&signal, "%s/standby.signal", in->pgdata);
 	return job;
@@ -231,11 +234,28 @@ signal_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 	return disk_write(job->signal, "", 0600, error);
 }
 
+/* All that was written, once, instead of each file by itself. */
+static int
+sync_all(const char *pgdata, struct pgaf_error *error)
+{
+	int fd = open(pgdata, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = 0;
+
+	if (fd < 0 || syncfs(fd) != 0)
+		code = sys_error(error, errno, "sync %s", pgdata);
+	if (fd >= 0)
+		close(fd);
+	return code;
+}
+
 static int
 end_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	const struct mark_job *job = arg;
 	int code = signal_work(arg, stop, error);
+
+	if (code >= 0)
+		code = sync_all(job->pgdata, error);
 
 	return code < 0 ? code : remove_file(job->mark, error);
 }
@@ -287,6 +307,30 @@ rewind_ran(struct instance *in, int status, const char *output)
 	task_end(in, STEP_DIVERGED, "%s", in->task.text);
 }
 
+/* One file system holds all of it: neither tablespaces nor WAL lie elsewhere. */
+static bool
+is_in_one_place(const char *pgdata)
+{
+	char path[INSTANCE_PATH_MAX + 16];
+	struct text text = TEXT(path);
+	struct dirent *entry = NULL;
+	struct stat st;
+	bool alone = true;
+
+	text_addf(&text, "%s/pg_wal", pgdata);
+	if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return false;
+	text_init(&text, path, sizeof(path));
+	text_addf(&text, "%s/pg_tblspc", pgdata);
+	DIR *directory = opendir(path);
+	if (directory == NULL)
+		return false;
+	while (alone && (entry = readdir(directory)) != NULL)
+		alone = entry->d_name[0] == '.';
+	closedir(directory);
+	return alone;
+}
+
 static void
 rewind_run(struct instance *in)
 {
@@ -297,8 +341,13 @@ rewind_run(struct instance *in)
 
 	text_addf(&text, "--config-file=%s/postgresql.conf", in->config_dir);
 	upstream_conninfo(in, "postgres", "pgaf_rewind", &source);
-	const char *argv[] = {"pg_rewind",     "--target-pgdata",     in->pgdata, "--source-server",
-	                      in->task.source, apart ? config : NULL, NULL};
+	const char *argv[8] = {"pg_rewind", "--target-pgdata", in->pgdata, "--source-server",
+	                       in->task.source};
+	size_t count = 5;
+	if (is_in_one_place(in->pgdata))
+		argv[count++] = "--no-sync"; /* end_work does it, before the mark goes */
+	if (apart)
+		argv[count++] = config;
 	task_run_try(in, argv, rewind_ran);
 }
 
