@@ -63,6 +63,9 @@ connect_wait(struct ctl *ctl, PGconn *pg)
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 
 	ctl->pg = pg;
+	/* Nothing to wait for: it has failed already. */
+	if (PQstatus(pg) == CONNECTION_BAD)
+		return PGRES_POLLING_FAILED;
 	while (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING) {
 		short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
 		if (!wait_for_socket(ctl, events, ctl->deadline))
