@@ -309,7 +309,10 @@ effect_restore(struct change *change)
 	group->promotion = (struct promotion){.attempts = group->promotion.attempts + 1};
 	request_close(group);
 	goal_writable(change, former, group_newest(group));
-	goal_follow(change, self, PGAF_STATE_SECONDARY, self->admission);
+	/* One that had no name yet when it was chosen has to earn it still. */
+	goal_follow(change, self,
+	            self->admission != 0 ? PGAF_STATE_SECONDARY : PGAF_STATE_CATCHINGUP,
+	            self->admission);
 }
 
 static void

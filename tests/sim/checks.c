@@ -86,12 +86,13 @@ void
 check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted)
 {
 	struct branch *branch = &sim->branches[at.branch];
+	bool excused = branch->given_up || sim->given_up[node];
 
 	for (uint32_t later = at.branch + 1; later <= sim->branch_count; later++) {
 		const struct branch *other = &sim->branches[later];
 		char text[LSN_TEXT_MAX];
 
-		if (other->acked == 0 || branch->given_up ||
+		if (other->acked == 0 || excused || other->given_up ||
 		    wal_contains(sim, (struct position){.branch = later, .lsn = other->acked}, at))
 			continue;
 		violation(sim, "ONE",

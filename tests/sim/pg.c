@@ -134,7 +134,9 @@ pg_start(struct sim *sim, pgaf_node_id node)
 	      pg->standby_signal ? "as a standby" : "read-write");
 
 	pgaf_time up = pg_disk(sim, node, PGAF_MSEC(20));
-	pgaf_time read = up + (pg->clean ? PGAF_MSEC(1) : pg_disk(sim, node, PGAF_MSEC(40)));
+	/* A disk that hangs holds up the start once, not twice. */
+	pgaf_time read = up + (pg->clean ? PGAF_MSEC(1)
+	                                 : rng_tailed(&sim->rng, PGAF_MSEC(40), PGAF_SECONDS(2)));
 
 	if (pg->standby_signal)
 		sim_after(sim, &pg->proc, up, pg_consistent)->a = node;
