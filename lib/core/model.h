@@ -256,6 +256,10 @@ enum evidence {
 /* The keeper's session with the store, as the store sees it. */
 enum session { SESSION_UNKNOWN, SESSION_OPEN, SESSION_GONE };
 
+/* Nodes of a group that the rules serve today. A third one would make the proof of a failover need
+ * two witnesses, which no rule gathers yet: the store refuses it instead of weakening the pair. */
+#define GROUP_NODES_SERVED 2
+
 /* ---- nodes and groups ----------------------------------------------------- */
 
 struct node {

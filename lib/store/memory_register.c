@@ -154,7 +154,7 @@ register_add(struct memory_store *memory, struct memory_group *group,
 {
 	struct memory_node *node = NULL;
 
-	if (group->count == PGAF_NODES_MAX)
+	if (group->count >= GROUP_NODES_SERVED)
 		return NULL;
 	node = &group->nodes[group->count++];
 	memset(node, 0, sizeof(*node));
@@ -217,8 +217,10 @@ memory_register(struct memory_store *memory, const struct link_registration *reg
 	if (!self)
 		self = register_add(memory, group, registration);
 	if (!self)
-		return error_set(error, PGAF_EREFUSED, "group %s/%u is full: it has %d nodes",
-		                 group->formation, group->group.id, PGAF_NODES_MAX);
+		return error_set(
+			error, PGAF_EREFUSED,
+			"group %s/%u is full: it has %d nodes, as many as this version serves",
+			group->formation, group->group.id, GROUP_NODES_SERVED);
 	register_fill(memory, group, registration, self);
 	memory_flush(memory);
 	memory_tell_stores(memory, group, STORE_CHANGED, self->node.id);

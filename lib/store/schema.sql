@@ -711,10 +711,12 @@ AS $$
 DECLARE
 	n pgaf.node;
 BEGIN
-	IF (SELECT count(*) >= 9 FROM pgaf.node o
+	-- GROUP_NODES_SERVED of core/model.h.
+	IF (SELECT count(*) >= 2 FROM pgaf.node o
 	    WHERE o.formation = p_node.formation AND o.grp = p_node.grp) THEN
-		RAISE EXCEPTION 'group %/% is full: it has 9 nodes', p_node.formation, p_node.grp
-			USING ERRCODE = 'PG905';
+		RAISE EXCEPTION 'group %/% is full: it has 2 nodes, as many as this version serves',
+			p_node.formation, p_node.grp
+			USING ERRCODE = 'PG905', HINT = 'drop a node, or use another --group';
 	END IF;
 	INSERT INTO pgaf.node (formation, grp, name, host, port, http_port, region, priority,
 	                       quorum, bootstrap, token_hash, system_identifier)

@@ -224,22 +224,30 @@ START_TEST(who_may_be_the_first)
 	registration.has_data = true;
 	registration.system_identifier = 4242;
 	ck_assert_int_eq(try(&registration, NULL), 0);
-	registration = stand_registration("node3", 5003);
+	stand_load(monitor);
+	ck_assert(!monitor->snap.nodes[0].bootstrap);
+	ck_assert(monitor->snap.nodes[1].bootstrap);
+}
+END_TEST
+
+START_TEST(who_may_never_be_the_first)
+{
+	struct monitor_log *monitor = open_monitor();
+	struct link_registration registration = stand_registration("node1", 5001);
+
 	registration.bootstrap = false;
 	ck_assert_int_eq(try(&registration, NULL), 0);
 	stand_load(monitor);
 	ck_assert(!monitor->snap.nodes[0].bootstrap);
-	ck_assert(monitor->snap.nodes[1].bootstrap);
-	ck_assert(!monitor->snap.nodes[2].bootstrap);
 }
 END_TEST
 
-START_TEST(a_group_has_room_for_nine)
+START_TEST(a_group_has_room_for_a_pair)
 {
 	char name[16];
 
 	open_monitor();
-	for (uint32_t i = 1; i <= PGAF_NODES_MAX; i++) {
+	for (uint32_t i = 1; i <= GROUP_NODES_SERVED; i++) {
 		snprintf(name, sizeof(name), "node%u", i);
 		stand_node(name, 5000 + i);
 	}
@@ -265,6 +273,7 @@ conformance_registration_case(void)
 	tcase_add_test(tcase, foreign_data_stays_out);
 	tcase_add_test(tcase, two_foreign_ones_do_not_meet);
 	tcase_add_test(tcase, who_may_be_the_first);
-	tcase_add_test(tcase, a_group_has_room_for_nine);
+	tcase_add_test(tcase, who_may_never_be_the_first);
+	tcase_add_test(tcase, a_group_has_room_for_a_pair);
 	return tcase;
 }
