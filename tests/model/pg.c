@@ -4,6 +4,8 @@
  * checkpointer's delay and each walsender's own copy of the set, promotion
  * that is requested at one time and happens at another.
  */
+#include <assert.h>
+
 #include <string.h>
 
 #include "model/model.h"
@@ -64,9 +66,10 @@ static void
 release(struct m_state *s, unsigned node, unsigned sender)
 {
 	struct m_pg *pg = &s->pg[node];
-	const struct m_set *set = &pg->sender[sender].set;
 	unsigned count = 0;
 
+	assert(sender < NODES_MOST);
+	const struct m_set *set = &pg->sender[sender].set;
 	if (pg->waiter == 0 || set->required == 0 || (set->members >> sender & 1U) == 0 ||
 	    set->admission[sender] != pg->sender[sender].admission)
 		return;
