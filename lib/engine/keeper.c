@@ -202,6 +202,29 @@ keeper_on_answer(struct keeper *keeper, pgaf_time now)
 }
 
 void
+keeper_on_identity(struct keeper *keeper, pgaf_time now, pgaf_node_id node_id)
+{
+	struct keeper_view *view = &keeper->view;
+
+	keeper->now = now;
+	if (keeper->busy && step_is_cancellable(keeper->order.step))
+		step_cancel(keeper);
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "renumbered",
+	       "the store was rebuilt and knows this node as %u", (unsigned)node_id);
+	view->note.node_id = node_id;
+	keeper->pending.node_id = node_id;
+	keeper->logger.node_id = node_id;
+	/* Names of slots and standbys carry the number: all of that is made anew. */
+	view->orders_known = false;
+	view->claim = K_CLAIM_NONE;
+	view->proved_version = 0;
+	view->history = K_HISTORY_UNKNOWN;
+	view->followed = 0;
+	view->ready = K_NEEDS_CONFIG;
+	keeper->again = true;
+}
+
+void
 keeper_on_secrets(struct keeper *keeper, pgaf_time now)
 {
 	keeper->now = now;

@@ -139,11 +139,21 @@ keeper_is_dropped(const struct pgaf_error *error)
 	return strcmp(error->sqlstate, "PG903") == 0 || strcmp(error->sqlstate, "PG904") == 0;
 }
 
+/* A rebuilt store knows this node by another number. */
+static void
+keeper_renumber(struct pgaf_keeper *keeper)
+{
+	keeper->logger.node_id = keeper->identity.node_id;
+	keeper->page.node_id = keeper->identity.node_id;
+	keeper_on_identity(keeper->engine, loop_now(keeper->loop), keeper->identity.node_id);
+}
+
 static void
 keeper_registered(void *ctx, int result, const struct link_registered *answer,
                   const struct pgaf_error *error)
 {
 	struct pgaf_keeper *keeper = ctx;
+	bool renumbered = false;
 
 	if (keeper->ended)
 		return;
@@ -155,17 +165,7 @@ keeper_registered(void *ctx, int result, const struct link_registered *answer,
 		keeper_real_fail(keeper, error);
 		return;
 	}
-	if (keeper->engine && answer->node_id != keeper->identity.node_id) {
-		/* A rebuilt store gave this node another number: everything starts from that. */
-		keeper_take_registration(keeper, answer);
-		keeper_save_identity(keeper);
-		keeper_real_fail(keeper, &(struct pgaf_error){
-						 .code = PGAF_ESTALE,
-						 .text = "the monitor's store was rebuilt and gave "
-							 "this node "
-							 "another number; start the keeper again"});
-		return;
-	}
+	renumbered = keeper->engine && answer->node_id != keeper->identity.node_id;
 	if (!keeper_take_registration(keeper, answer))
 		return;
 	log_at(&keeper->logger, PGAF_LOG_INFO, "registered", "registered as node %u of group %s/%u",
@@ -175,6 +175,8 @@ keeper_registered(void *ctx, int result, const struct link_registered *answer,
 		instance_set_passwords(keeper->instance, keeper->identity.replicator_password,
 		                       keeper->identity.probe_password);
 		keeper_on_secrets(keeper->engine, loop_now(keeper->loop));
+		if (renumbered)
+			keeper_renumber(keeper);
 		keeper_real_turn(keeper);
 	}
 	keeper_save_identity(keeper);
