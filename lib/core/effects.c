@@ -309,10 +309,11 @@ effect_restore(struct change *change)
 	group->promotion = (struct promotion){.attempts = group->promotion.attempts + 1};
 	request_close(group);
 	goal_writable(change, former, group_newest(group));
-	/* One that had no name yet when it was chosen has to earn it still. */
-	goal_follow(change, self,
-	            self->admission != 0 ? PGAF_STATE_SECONDARY : PGAF_STATE_CATCHINGUP,
-	            self->admission);
+	/* One that had no name when it was chosen may have a history of its own: it joins anew. */
+	if (self->admission == 0)
+		goal_add(change, self->id, PGAF_STATE_REPORT_LSN)->timeline = group->timeline;
+	else
+		goal_follow(change, self, PGAF_STATE_SECONDARY, self->admission);
 }
 
 static void
