@@ -30,6 +30,7 @@ lint        |default| 600|tests/lint/CMakeLists.txt   |tests_of gcc lint
 build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SANITIZE=ON
 sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
 sim         |default| 900|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..2000
+sim-broken  |default| 600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --break all
 install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
 cluster     |default|1200|tests/cluster/test_*.py     |cluster gcc -m "not full"
 demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
@@ -40,6 +41,7 @@ coverage    |full   |1800|tests/unit tests/rules      |coverage
 model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --nodes 2
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |7200|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..100000
+sim-forget  |full   |3600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --forget
 cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc --full
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
 sim-soak    |soak   |86400|tests/sim/main.c           |build/gcc/pgaf-sim --seeds 100001..2000000
