@@ -53,6 +53,22 @@ def unharmed(ready):
     assert not ready.check_lost()[1]
 
 
+@pytest.fixture
+def alone(cluster):
+    """One node, which has room for a second one and goes on without a restart or a lost row."""
+    cluster.start_monitor()
+    node = cluster.add_node().start()
+    cluster.wait_states(60, node1="single")
+    cluster.create_table()
+    postmaster = node.postmaster
+    writer = cluster.start_writer(rate=50, workers=1)
+    yield cluster
+    writer.wait_acks(10, 10)
+    writer.stop()
+    assert node.postmaster == postmaster
+    assert not cluster.check_lost()[1]
+
+
 # Options and files; no daemon gets as far as touching anything.
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -240,16 +256,21 @@ def test_token_of_another_node(ready):
     assert ready.primary() is primary
 
 
+def test_third_node_of_a_group(unharmed):
+    """The rules serve a pair: a third node is told so."""
+    refused(other_node(unharmed, "third"), (4,), "full")
+
+
 # What the machine does not give.
 
 @pytest.mark.parametrize("option", ["--pgport", "--http"])
-def test_port_in_use(unharmed, option):
+def test_port_in_use(alone, option):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         which = {"--pgport": "port", "--http": "http_port"}[option]
-        node = other_node(unharmed, "late", **{which: port})
+        node = other_node(alone, "late", **{which: port})
         node.start()
         proc.wait_for(lambda: str(port) in node.keeper.log_text() and any(
             w in node.keeper.log_text().lower() for w in ("in use", "taken", "already")), 40,
@@ -259,16 +280,16 @@ def test_port_in_use(unharmed, option):
             assert code in (1, 2, 4), code
         except proc.Timeout:		# it may wait for the port as well
             node.keeper.stop()
-    forget(unharmed, "late")
+    forget(alone, "late")
 
 
-def test_no_space_left_at_clone(unharmed, directory):
+def test_no_space_left_at_clone(alone, directory):
     """A volume that is too small: said so, no failover, no damage, and it can be tried again."""
     small = proc.make_directory(os.path.join(directory, "small"))
     proc.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small])
     try:
         proc.make_directory(small)
-        node = other_node(unharmed, "small", os.path.join(small, "data"))
+        node = other_node(alone, "small", os.path.join(small, "data"))
         node.start()
         proc.wait_for(lambda: "no space left" in node.keeper.log_text().lower(), 40,
                       lambda: f"it says that there is no space:\n{node.keeper.log_text()}")
@@ -277,7 +298,7 @@ def test_no_space_left_at_clone(unharmed, directory):
         except proc.Timeout:
             node.keeper.stop()
     finally:
-        forget(unharmed, "small")
+        forget(alone, "small")
         proc.run(["umount", "-l", small])
 
 
