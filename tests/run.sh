@@ -225,7 +225,7 @@ run_stage()
 {
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
-	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left
+	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left sim_broken
 	export root
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
 	running=$!
