@@ -73,6 +73,8 @@ git -c safe.directory='*' clone -q --no-hardlinks "$root" "$tree/srv/pgaf"
 # shellcheck disable=SC2016 # expanded inside
 inside='
 set -eu
+# A mount point of its own: ip changes how mounts propagate below /, which needs one there.
+mount --rbind "$1" "$1"
 cd "$1"
 mount -t proc proc proc
 mount --rbind /sys sys

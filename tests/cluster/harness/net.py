@@ -145,8 +145,8 @@ class Net:
             remove_namespace(ns)
 
 
-def remove_namespace(ns):
-    proc.run(["ip", "netns", "delete", ns], check=False)
+def remove_namespace(ns, check=True):
+    proc.run(["ip", "netns", "delete", ns], check=check)
     shutil.rmtree(f"/etc/netns/{ns}", ignore_errors=True)
 
 
@@ -157,4 +157,4 @@ def sweep_stale():
         if ns.startswith("pgaf") and "-" in ns:
             pid = ns[4:ns.index("-")]
             if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-                remove_namespace(ns)
+                remove_namespace(ns, check=False)		# another run may sweep as well
