@@ -45,7 +45,7 @@ struct sync_set {
 #define TIMINGS(X)                                                                                 \
 	X(probe_interval, PGAF_MSEC(250), PGAF_MSEC(50), PGAF_SECONDS(10),                         \
 	  "time between two questions over the probe's open connection")                           \
-	X(connect_interval, PGAF_SECONDS(1), PGAF_MSEC(100), PGAF_SECONDS(60),                     \
+	X(connect_interval, PGAF_SECONDS(2), PGAF_MSEC(100), PGAF_SECONDS(60),                     \
 	  "time between two fresh connections that test whether new ones are accepted")            \
 	X(silence_limit, PGAF_MSEC(1500), PGAF_MSEC(500), PGAF_SECONDS(600),                       \
 	  "a node that was not heard for this long is silent")                                     \
