@@ -6,13 +6,15 @@ A directory under /tmp holds everything of a run; it is kept, and named, when a 
 """
 import os
 import shutil
+import signal
 
 import pytest
 
-from harness import proc
+from harness import plain, proc
 from harness.cluster import Cluster
 from harness.figures import Figures
 from harness.net import Net
+from harness.ports import free_port
 from harness.shared import Shared
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -112,6 +114,16 @@ def own_directory(request):
 @pytest.fixture
 def directory(request):
     yield from own_directory(request)
+
+
+@pytest.fixture
+def local_pair(directory):
+    """PostgreSQL alone: a primary and its synchronous standby on 127.0.0.1."""
+    places = [("127.0.0.1", free_port(), ()) for _ in range(2)]
+    pair = plain.make_pair(directory, places)
+    yield pair
+    for instance in pair:
+        instance.daemon.stop(sig=signal.SIGINT)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 
 from harness import plain, proc, writes
 from harness.haproxy import HAProxy, Ports
-from harness.ports import free_port
 
 HAPROXY = """
 global
@@ -38,15 +37,6 @@ listen stats
 	mode http
 	stats uri /
 """
-
-
-@pytest.fixture
-def local_pair(directory):
-    places = [("127.0.0.1", free_port(), ()) for _ in range(2)]
-    pair = plain.make_pair(directory, places)
-    yield pair
-    for instance in pair:
-        instance.daemon.stop(sig=signal.SIGINT)
 
 
 @pytest.fixture
