@@ -30,7 +30,7 @@ static const struct {
 	{"wal_sender_timeout", "5s"},
 	{"wal_receiver_timeout", "5s"},
 	{"max_slot_wal_keep_size", "4GB"},
-	{"wal_keep_size", "128MB"},
+	{"wal_keep_size", "64MB"}, /* a rewind copies all of it */
 	{"restart_after_crash", "off"},
 	{"fsync", "on"},
 	{"full_page_writes", "on"},

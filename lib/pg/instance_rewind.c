@@ -23,6 +23,7 @@
 #include "pg/wal.h"
 
 #define KEPT_DIRECTORY "kept-wal"
+#define BACKUP_LABEL_MAX 4096
 
 /* ---- keep ------------------------------------------------------------------------- */
 
@@ -234,6 +235,68 @@ signal_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 	return disk_write(job->signal, "", 0600, error);
 }
 
+/* "START WAL LOCATION: 0/C002128 (file …)": where recovery will begin; 0 when not said. */
+static pgaf_lsn
+first_needed(const char *pgdata)
+{
+	static const char key[] = "START WAL LOCATION: ";
+	char path[INSTANCE_PATH_MAX + 16];
+	struct text name = TEXT(path);
+	char *label = NULL;
+	pgaf_lsn lsn = 0;
+
+	text_addf(&name, "%s/backup_label", pgdata);
+	label = disk_read(path, BACKUP_LABEL_MAX, NULL);
+	if (label == NULL)
+		return 0;
+	char *at = strncmp(label, key, sizeof(key) - 1) == 0 ? label + sizeof(key) - 1 : NULL;
+	if (at != NULL) {
+		at[strcspn(at, " \n")] = '\0';
+		if (!lsn_parse(at, &lsn))
+			lsn = 0;
+	}
+	free(label);
+	return lsn;
+}
+
+/* pg_rewind copies all WAL of its source; what recovery will not read need not reach the disk. */
+static void
+drop_old_wal(const char *pgdata)
+{
+	char path[INSTANCE_PATH_MAX + 300];
+	struct text text = TEXT(path);
+	pgaf_lsn needed = first_needed(pgdata);
+	struct control control;
+	const struct dirent *entry = NULL;
+	uint32_t timeline = 0;
+	pgaf_lsn first = 0;
+
+	if (needed == 0 || control_read(pgdata, &control, NULL) < 0)
+		return;
+	text_addf(&text, "%s/pg_wal", pgdata);
+	DIR *wal = opendir(path);
+	if (wal == NULL)
+		return;
+	while ((entry = readdir(wal)) != NULL) {
+		if (!wal_file_parse(entry->d_name, control.segment_bytes, &timeline, &first) ||
+		    first + control.segment_bytes > needed)
+			continue;
+		text_init(&text, path, sizeof(path));
+		text_addf(&text, "%s/pg_wal/%s", pgdata, entry->d_name);
+		unlink(path);
+	}
+	closedir(wal);
+}
+
+static int
+rewound_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
+{
+	const struct mark_job *job = arg;
+
+	drop_old_wal(job->pgdata);
+	return signal_work(arg, stop, error);
+}
+
 /* All that was written, once, instead of each file by itself. */
 static int
 sync_all(const char *pgdata, struct pgaf_error *error)
@@ -256,7 +319,6 @@ end_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 
 	if (code >= 0)
 		code = sync_all(job->pgdata, error);
-
 	return code < 0 ? code : remove_file(job->mark, error);
 }
 
@@ -292,7 +354,7 @@ rewind_ran(struct instance *in, int status, const char *output)
 	struct text text = TEXT(in->task.text);
 
 	if (status == 0) {
-		task_job(in, signal_work, make_mark_job(in), rewind_signalled);
+		task_job(in, rewound_work, make_mark_job(in), rewind_signalled);
 		return;
 	}
 	text_addf(&text, "pg_rewind: %s", task_last_line(output, line, sizeof(line)));
