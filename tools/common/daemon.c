@@ -18,7 +18,11 @@
 
 #define HELP_MAX 16384
 
-int
+/* Exit codes of INTERFACE that a daemon ends with by itself. */
+enum { DAEMON_DONE = 0, DAEMON_FAILED = 1, DAEMON_USAGE = 2, DAEMON_REFUSED = 4 };
+
+/* PostgreSQL's shape of an error on standard error; returns the exit code that fits it. */
+static int
 daemon_complain(const char *program, const struct pgaf_error *error)
 {
 	fprintf(stderr, "%s: error: %s\n", program,
@@ -48,7 +52,8 @@ daemon_print_help(const struct daemon_program *program)
 	return fflush(stdout) == 0 ? DAEMON_DONE : DAEMON_FAILED;
 }
 
-int
+/* Read options; prints and returns an exit code, or -1: go on with `run`. */
+static int
 daemon_parse(const struct daemon_program *program, int argc, char **argv)
 {
 	struct pgaf_error error = {0};
@@ -57,9 +62,9 @@ daemon_parse(const struct daemon_program *program, int argc, char **argv)
 
 	if (first < 0)
 		return daemon_complain(program->name, &error);
-	if (program->common->help)
+	if (program->settings->help)
 		return daemon_print_help(program);
-	if (program->common->version) {
+	if (program->settings->version) {
 		printf("%s %s\n", program->name, pgaf_version());
 		return DAEMON_DONE;
 	}
@@ -71,21 +76,22 @@ daemon_parse(const struct daemon_program *program, int argc, char **argv)
 	else if (first + 1 < argc)
 		error_set(&error, PGAF_ECONFIG, "\"%s\" is one word too many; see --help",
 		          argv[first + 1]);
-	else if (program->common->quiet && program->common->verbose > 0)
+	else if (program->settings->quiet && program->settings->verbose > 0)
 		error_set(&error, PGAF_ECONFIG, "--quiet and --verbose exclude each other");
 	return error.code != 0 ? daemon_complain(program->name, &error) : -1;
 }
 
-int
-daemon_check_ssl(const struct daemon_ssl *ssl, struct pgaf_error *error)
+static int
+daemon_check_ssl(const struct daemon_settings *settings, struct pgaf_error *error)
 {
-	bool cert = ssl->cert[0] != '\0';
-	bool key = ssl->key[0] != '\0';
+	bool cert = settings->server_cert[0] != '\0';
+	bool key = settings->server_key[0] != '\0';
 
-	if (ssl->none && (ssl->self_signed || cert || key || ssl->ca_file[0] != '\0'))
+	if (settings->no_ssl &&
+	    (settings->ssl_self_signed || cert || key || settings->ssl_ca_file[0] != '\0'))
 		return error_set(error, PGAF_ECONFIG,
 		                 "no-ssl and the other options of SSL exclude each other");
-	if (ssl->self_signed && (cert || key))
+	if (settings->ssl_self_signed && (cert || key))
 		return error_set(error, PGAF_ECONFIG,
 		                 "ssl-self-signed and server-cert exclude each other");
 	if (cert != key)
@@ -148,10 +154,11 @@ daemon_clear_environment(void)
 
 /* The state directory, or its default beside the data directory. */
 static int
-daemon_make_state(const struct daemon_settings *settings, const char *pgdata,
-                  const struct account *account, struct pgaf_error *error)
+daemon_make_state(const struct daemon_settings *settings, const struct account *account,
+                  struct pgaf_error *error)
 {
 	char path[4096];
+	const char *pgdata = settings->pgdata;
 	size_t length = strlen(pgdata);
 
 	if (settings->state_dir[0] != '\0')
@@ -164,8 +171,12 @@ daemon_make_state(const struct daemon_settings *settings, const char *pgdata,
 	return daemon_make_directory(path, account, error);
 }
 
-int
-daemon_become(const struct daemon_settings *settings, const char *pgdata, struct pgaf_error *error)
+/*
+ * Forget libpq's variables. As root: make the data directory ("" is skipped) and the state
+ * directory for the user, and become that user for good. Secrets are read before.
+ */
+static int
+daemon_become(const struct daemon_settings *settings, struct pgaf_error *error)
 {
 	struct account account;
 	int result = 0;
@@ -179,10 +190,53 @@ daemon_become(const struct daemon_settings *settings, const char *pgdata, struct
 		                   "user %s is root, as whom PostgreSQL refuses to run",
 		                   account.name);
 	if (result == 0)
-		result = daemon_make_directory(pgdata, &account, error);
+		result = daemon_make_directory(settings->pgdata, &account, error);
 	if (result == 0)
-		result = daemon_make_state(settings, pgdata, &account, error);
+		result = daemon_make_state(settings, &account, error);
 	if (result == 0)
 		result = daemon_give_log(settings, &account, error);
 	return result < 0 ? result : privileges_drop(&account, error);
+}
+
+static int
+daemon_start(const struct daemon_program *program, struct daemon_log *log, int signals)
+{
+	struct pgaf_error error = {0};
+	struct daemon_handle handle = {.calls = program->calls};
+	int code = 0;
+
+	if (daemon_become(program->settings, &error) < 0)
+		return daemon_complain(program->name, &error);
+	handle.handle = program->start(program->settings, log, &error);
+	explicit_bzero(program->settings->join_secret, sizeof(program->settings->join_secret));
+	if (!handle.handle)
+		return daemon_complain(program->name, &error);
+	code = daemon_run(&handle, signals, log);
+	handle.calls->free(handle.handle);
+	return code;
+}
+
+int
+daemon_main(const struct daemon_program *program, int argc, char **argv)
+{
+	struct pgaf_error error = {0};
+	struct daemon_log *log = NULL;
+	int signals = -1;
+	int code = daemon_parse(program, argc, argv);
+
+	if (code >= 0)
+		return code;
+	umask(0077);
+	if (daemon_check_ssl(program->settings, &error) < 0 ||
+	    program->prepare(program->settings, &error) < 0)
+		return daemon_complain(program->name, &error);
+	if (program->settings->check)
+		return DAEMON_DONE;
+	signals = daemon_take_signals(&error);
+	log = signals >= 0 ? daemon_log_open(program->settings, &error) : NULL;
+	if (!log)
+		return daemon_complain(program->name, &error);
+	code = daemon_start(program, log, signals);
+	daemon_log_free(log);
+	return code;
 }

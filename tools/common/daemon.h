@@ -3,18 +3,31 @@
 #define COMMON_DAEMON_H
 
 /*
- * What the two daemons share around the library: options that both have,
- * the log, privileges, signals, and the loop in plain poll(2).
+ * What the two daemons share around the library: options that both have, the way from the
+ * command line to the exit code, the log, privileges, signals, and the loop in plain poll(2).
  */
 
 #include <pgaf/log.h>
 
 #include "base/options.h"
 
-/* Exit codes of INTERFACE that a daemon ends with by itself. */
-enum { DAEMON_DONE = 0, DAEMON_FAILED = 1, DAEMON_USAGE = 2, DAEMON_REFUSED = 4 };
-
 struct daemon_settings {
+	char     pgdata[1024];
+	char     bindir[1024];
+	uint32_t pgport;
+	char     listen[256];
+	char     hostname[PGAF_HOST_MAX];
+	char     http[PGAF_HOST_MAX];
+	char     auth[16];
+	bool     ssl_self_signed;
+	bool     no_ssl;
+	char     ssl_ca_file[1024];
+	char     server_cert[1024];
+	char     server_key[1024];
+	char     join_secret_file[1024];
+	struct option_list client_networks;
+	const char *networks[OPTION_LIST_MAX]; /* its items */
+	char     join_secret[256];             /* of its file */
 	char     config[1024];
 	char     state_dir[1024];
 	char     user[PGAF_NAME_MAX];
@@ -27,87 +40,60 @@ struct daemon_settings {
 	bool     version;
 };
 
-/* Rows of an option table; `type` has a member `common` of the struct above. */
-#define DAEMON_AT(type, member)   offsetof(type, common.member)
-#define DAEMON_ROOM(member)       sizeof(((struct daemon_settings *)NULL)->member)
-#define DAEMON_OPTIONS(prog, file)                                                                 \
-	{.name = "state-dir", .type = OPTION_TEXT, .offset = DAEMON_AT(prog, state_dir),           \
-	 .room = DAEMON_ROOM(state_dir), .argument = "DIR",                                        \
+/* Rows of an option table that fills a struct with the one above as its first member. */
+#define DAEMON_AT(member)   .offset = offsetof(struct daemon_settings, member)
+#define DAEMON_TEXT(member) DAEMON_AT(member), .room = DAEMON_ROOM(member)
+#define DAEMON_ROOM(member) sizeof(((struct daemon_settings *)NULL)->member)
+
+/* Who may connect to `postgres`, which `clients` do, and how they know each other. */
+#define DAEMON_ACCESS_OPTIONS(postgres, clients, secret)                                           \
+	{.name = "auth", .type = OPTION_CHOICE, DAEMON_TEXT(auth),                                 \
+	 .initial = "scram-sha-256", .choices = "scram-sha-256|cert|trust",                        \
+	 .doc = "method of pg_hba.conf"},                                                          \
+	{.name = "ssl-self-signed", .type = OPTION_FLAG, DAEMON_AT(ssl_self_signed),               \
+	 .doc = "make a certificate; the default"},                                                \
+	{.name = "ssl-ca-file", .type = OPTION_TEXT, DAEMON_TEXT(ssl_ca_file),                     \
+	 .argument = "FILE", .doc = "certificates that sign those of " clients},                   \
+	{.name = "server-cert", .type = OPTION_TEXT, DAEMON_TEXT(server_cert),                     \
+	 .argument = "FILE", .doc = "certificate of " postgres},                                   \
+	{.name = "server-key", .type = OPTION_TEXT, DAEMON_TEXT(server_key),                       \
+	 .argument = "FILE", .doc = "its key"},                                                    \
+	{.name = "no-ssl", .type = OPTION_FLAG, DAEMON_AT(no_ssl),                                 \
+	 .doc = "go without encryption"},                                                          \
+	{.name = "join-secret-file", .type = OPTION_TEXT, DAEMON_TEXT(join_secret_file),           \
+	 .argument = "FILE", .secret_path = true, .doc = (secret)},                                \
+	{.name = "client-network", .type = OPTION_LIST, DAEMON_AT(client_networks),                \
+	 .argument = "CIDR|samenet|all",                                                           \
+	 .doc = "from where " clients " may connect; default: samenet"}
+
+/* What concerns the daemon itself; `file` is where its configuration is by default. */
+#define DAEMON_OPTIONS(file)                                                                       \
+	{.name = "state-dir", .type = OPTION_TEXT, DAEMON_TEXT(state_dir),                         \
+	 .argument = "DIR",                                                                        \
 	 .doc = "where what must last is kept; default: the data directory's name and .pgaf"},     \
-	{.name = "user", .type = OPTION_TEXT, .offset = DAEMON_AT(prog, user),                     \
-	 .room = DAEMON_ROOM(user), .initial = "postgres", .argument = "USER",                     \
-	 .doc = "the user to become when started as root"},                                       \
-	{.name = "log-format", .type = OPTION_CHOICE, .offset = DAEMON_AT(prog, log_format),       \
-	 .room = DAEMON_ROOM(log_format), .initial = "text", .choices = "text|json",               \
-	 .doc = "how records are written"},                                                       \
-	{.name = "log-file", .type = OPTION_TEXT, .offset = DAEMON_AT(prog, log_file),             \
-	 .room = DAEMON_ROOM(log_file), .argument = "FILE",                                        \
-	 .doc = "append records to a file instead of standard error"},                             \
-	{.name = "verbose", .letter = 'v', .type = OPTION_COUNT,                                   \
-	 .offset = DAEMON_AT(prog, verbose), .only_command_line = true,                            \
-	 .doc = "log more; twice: everything"},                                                   \
-	{.name = "quiet", .letter = 'q', .type = OPTION_FLAG, .offset = DAEMON_AT(prog, quiet),    \
-	 .only_command_line = true, .doc = "log only warnings and errors"},                       \
-	{.name = "config", .letter = 'c', .type = OPTION_TEXT, .offset = DAEMON_AT(prog, config),  \
-	 .room = DAEMON_ROOM(config), .initial = (file), .argument = "FILE",                       \
-	 .only_command_line = true, .doc = "the configuration file"},                             \
-	{.name = "check", .type = OPTION_FLAG, .offset = DAEMON_AT(prog, check),                   \
-	 .only_command_line = true, .doc = "say what is wrong with the configuration, and exit"},  \
-	{.name = "help", .type = OPTION_FLAG, .offset = DAEMON_AT(prog, help),                     \
-	 .only_command_line = true, .doc = "print this"},                                         \
-	{.name = "version", .type = OPTION_FLAG, .offset = DAEMON_AT(prog, version),               \
+	{.name = "user", .type = OPTION_TEXT, DAEMON_TEXT(user), .initial = "postgres",            \
+	 .argument = "USER", .doc = "the user to become when started as root"},                    \
+	{.name = "log-format", .type = OPTION_CHOICE, DAEMON_TEXT(log_format),                     \
+	 .initial = "text", .choices = "text|json", .doc = "how records are written"},             \
+	{.name = "log-file", .type = OPTION_TEXT, DAEMON_TEXT(log_file),                           \
+	 .argument = "FILE", .doc = "append records to a file instead of standard error"},         \
+	{.name = "verbose", .letter = 'v', .type = OPTION_COUNT, DAEMON_AT(verbose),               \
+	 .only_command_line = true, .doc = "log more; twice: everything"},                         \
+	{.name = "quiet", .letter = 'q', .type = OPTION_FLAG, DAEMON_AT(quiet),                    \
+	 .only_command_line = true, .doc = "log only warnings and errors"},                        \
+	{.name = "config", .letter = 'c', .type = OPTION_TEXT, DAEMON_TEXT(config),                \
+	 .initial = (file), .argument = "FILE", .only_command_line = true,                         \
+	 .doc = "the configuration file"},                                                         \
+	{.name = "check", .type = OPTION_FLAG, DAEMON_AT(check), .only_command_line = true,        \
+	 .doc = "say what is wrong with the configuration, and exit"},                             \
+	{.name = "help", .type = OPTION_FLAG, DAEMON_AT(help), .only_command_line = true,          \
+	 .doc = "print this"},                                                                     \
+	{.name = "version", .type = OPTION_FLAG, DAEMON_AT(version),                               \
 	 .only_command_line = true, .doc = "print the version"}
 
-struct daemon_program {
-	const char               *name;
-	const char               *usage; /* the first lines of --help */
-	const struct option_spec *specs;
-	size_t                    spec_count;
-	struct daemon_settings   *common; /* in the struct that the specs fill */
-	void                     *settings;
-};
-
-/* Read options; prints and returns an exit code, or -1: go on with `run`. */
-int daemon_parse(const struct daemon_program *program, int argc, char **argv);
-
-/* PostgreSQL's shape of an error on standard error; returns the exit code that fits it. */
-int daemon_complain(const char *program, const struct pgaf_error *error);
-
-/* The options of SSL as both daemons have them. */
-struct daemon_ssl {
-	bool        self_signed;
-	bool        none;
-	const char *ca_file;
-	const char *cert;
-	const char *key;
-};
-int daemon_check_ssl(const struct daemon_ssl *ssl, struct pgaf_error *error);
-
-/* ---- the log ------------------------------------------------------------------ */
-struct daemon_log;
-/* NULL: the file cannot be opened. */
-struct daemon_log *daemon_log_open(const struct daemon_settings *settings,
-                                   struct pgaf_error *error);
-enum pgaf_log_level daemon_log_level(const struct daemon_settings *settings);
-void daemon_log_write(void *log, const struct pgaf_log *record); /* a pgaf_log_fn */
-void daemon_log_reopen(struct daemon_log *log);
-void daemon_log_free(struct daemon_log *log);
-
-/* ---- privileges ----------------------------------------------------------------- */
-/*
- * Forget libpq's variables. As root: make the data directory ("" is skipped) and the state
- * directory for the user, and become that user for good. Secrets are read before.
- */
-int daemon_become(const struct daemon_settings *settings, const char *pgdata,
-                  struct pgaf_error *error);
-
-/* A secret from a file, or "" when there is no name. */
-int daemon_read_secret(const char *path, char *to, size_t room, struct pgaf_error *error);
-
-/* ---- the loop ---------------------------------------------------------------------- */
-/* A handle of the library: its public functions. */
-struct daemon_handle {
-	void *handle;
+/* ---- a program ---------------------------------------------------------------------- */
+/* The public functions of a handle of the library, as DAEMON_CALLS names them. */
+struct daemon_calls {
 	int (*fd)(const void *handle);
 	pgaf_time (*deadline)(const void *handle);
 	int (*dispatch)(void *handle);
@@ -116,6 +102,76 @@ struct daemon_handle {
 	void (*reload)(void *handle);
 	int (*exit_code)(const void *handle, struct pgaf_error *error);
 	bool (*owns)(const void *handle, int pid);
+	void (*free)(void *handle);
+};
+
+/* `kind`_calls over pgaf_`kind`_fd() and so on: a pointer to a struct is not one to void. */
+#define DAEMON_ASK(kind, result, name, parameters, arguments)                                      \
+	static result kind##_##name parameters                                                     \
+	{                                                                                          \
+		return pgaf_##kind##_##name arguments;                                             \
+	}
+#define DAEMON_TELL(kind, name)                                                                    \
+	static void kind##_##name(void *handle)                                                    \
+	{                                                                                          \
+		pgaf_##kind##_##name(handle);                                                      \
+	}
+#define DAEMON_CALLS(kind)                                                                         \
+	DAEMON_ASK(kind, int, fd, (const void *handle), (handle))                                  \
+	DAEMON_ASK(kind, pgaf_time, deadline, (const void *handle), (handle))                      \
+	DAEMON_ASK(kind, int, dispatch, (void *handle), (handle))                                  \
+	DAEMON_TELL(kind, stop)                                                                    \
+	DAEMON_TELL(kind, leave)                                                                   \
+	DAEMON_TELL(kind, reload)                                                                  \
+	DAEMON_ASK(kind, int, exit_code, (const void *handle, struct pgaf_error *error),           \
+	           (handle, error))                                                                \
+	DAEMON_ASK(kind, bool, owns, (const void *handle, int pid), (handle, pid))                 \
+	DAEMON_TELL(kind, free)                                                                    \
+	static const struct daemon_calls kind##_calls = {                                          \
+		.fd        = kind##_fd,                                                            \
+		.deadline  = kind##_deadline,                                                      \
+		.dispatch  = kind##_dispatch,                                                      \
+		.stop      = kind##_stop,                                                          \
+		.leave     = kind##_leave,                                                         \
+		.reload    = kind##_reload,                                                        \
+		.exit_code = kind##_exit_code,                                                     \
+		.owns      = kind##_owns,                                                          \
+		.free      = kind##_free,                                                          \
+	}
+
+struct daemon_log;
+struct daemon_program {
+	const char                *name;
+	const char                *usage; /* the first lines of --help */
+	const struct option_spec  *specs;
+	size_t                     spec_count;
+	struct daemon_settings    *settings; /* the first member of what the specs fill */
+	const struct daemon_calls *calls;
+	/* Say what is wrong with the settings, and read the secrets that they name. */
+	int (*prepare)(void *settings, struct pgaf_error *error);
+	/* As the user of Postgres: the handle, or NULL. Secrets are not needed afterwards. */
+	void *(*start)(void *settings, struct daemon_log *log, struct pgaf_error *error);
+};
+
+/* From the command line to the exit code. */
+int daemon_main(const struct daemon_program *program, int argc, char **argv);
+
+/* A secret from a file, or "" when there is no name. */
+int daemon_read_secret(const char *path, char *to, size_t room, struct pgaf_error *error);
+
+/* ---- the log ------------------------------------------------------------------ */
+/* NULL: the file cannot be opened. */
+struct daemon_log *daemon_log_open(const struct daemon_settings *settings,
+                                   struct pgaf_error *error);
+enum pgaf_log_level daemon_log_level(const struct daemon_settings *settings);
+void daemon_log_write(void *log, const struct pgaf_log *record); /* a pgaf_log_fn */
+void daemon_log_reopen(struct daemon_log *log);
+void daemon_log_free(struct daemon_log *log);
+
+/* ---- the loop ---------------------------------------------------------------------- */
+struct daemon_handle {
+	void                      *handle;
+	const struct daemon_calls *calls;
 };
 
 /* To be called before anything is started: signals are taken from here on. */

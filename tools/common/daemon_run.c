@@ -42,14 +42,14 @@ daemon_take_signal(const struct daemon_handle *handle, int number, struct daemon
 	switch (number) {
 	case SIGTERM:
 	case SIGINT:
-		handle->stop(handle->handle);
+		handle->calls->stop(handle->handle);
 		return false;
 	case SIGUSR2:
-		handle->leave(handle->handle);
+		handle->calls->leave(handle->handle);
 		return false;
 	case SIGHUP:
 		daemon_log_reopen(log);
-		handle->reload(handle->handle);
+		handle->calls->reload(handle->handle);
 		return false;
 	default:
 		return true;
@@ -79,7 +79,7 @@ daemon_reap(const struct daemon_handle *handle)
 
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
 			return false;
-		if (handle->owns(handle->handle, info.si_pid))
+		if (handle->calls->owns(handle->handle, info.si_pid))
 			return true;
 		waitpid(info.si_pid, NULL, WNOHANG);
 	}
@@ -89,10 +89,10 @@ static void
 daemon_wait(const struct daemon_handle *handle, int signals)
 {
 	struct pollfd ready[2] = {
-		{.fd = handle->fd(handle->handle), .events = POLLIN},
+		{.fd = handle->calls->fd(handle->handle), .events = POLLIN},
 		{.fd = signals, .events = POLLIN},
 	};
-	pgaf_time deadline = handle->deadline(handle->handle);
+	pgaf_time deadline = handle->calls->deadline(handle->handle);
 	struct timespec now;
 	struct timespec wait = {0};
 	pgaf_time left = 0;
@@ -113,18 +113,18 @@ daemon_run(const struct daemon_handle *handle, int signals, struct daemon_log *l
 	bool children = true;
 	int code = 0;
 
-	while (handle->dispatch(handle->handle) != 0) {
+	while (handle->calls->dispatch(handle->handle) != 0) {
 		if (children)
 			children = daemon_reap(handle);
 		daemon_wait(handle, signals);
 		children = daemon_read_signals(handle, signals, log) || children;
 	}
-	code = handle->exit_code(handle->handle, &error);
+	code = handle->calls->exit_code(handle->handle, &error);
 	if (error.code != 0)
 		daemon_log_write(log, &(struct pgaf_log){
-					      .level     = PGAF_LOG_ERROR,
-					      .event     = "ended",
-					      .text      = error.text,
+					      .level = PGAF_LOG_ERROR,
+					      .event = "ended",
+					      .text = error.text,
 					      .formation = "",
 					      .node_name = "",
 				      });
