@@ -13,7 +13,8 @@ usage()
 	cat <<'TXT'
 usage: tests/run.sh [--full | --soak] [--only STAGE]... [--list]
   (none)    what a change must pass; at most 25 minutes on two cores
-  --full    also what takes longer; stages this commit has passed are not run again
+  --full    also what takes longer; what this commit has passed is not run again: stages, and
+            of the longest ones the seeds
   --soak    also what takes hours
   --only    these stages alone, whatever their level
   --list    print the stages
@@ -40,11 +41,11 @@ valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
 coverage    |full   |1800|tests/unit tests/rules      |coverage
 model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --nodes 2
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
-sim-full    |full   |7200|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..100000
+sim-full    |full   |7200|tests/sim/main.c            |seeds 1 100000 build/gcc/pgaf-sim
 sim-forget  |full   |3600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --forget
 cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc --full
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
-sim-soak    |soak   |86400|tests/sim/main.c           |build/gcc/pgaf-sim --seeds 100001..2000000
+sim-soak    |soak   |86400|tests/sim/main.c           |seeds 100001 2000000 build/gcc/pgaf-sim
 '
 
 # ---- what stages run -------------------------------------------------------------------------
@@ -70,6 +71,30 @@ cluster()
 	shift
 	PGAF_BINDIR=$root/build/$build /usr/bin/python3 -B -m pytest -p no:cacheprovider -rs \
 		--durations=10 --figures=build/figures.jsonl "$@" tests/cluster
+}
+
+# A long range in chunks. Each that has passed is noted with the commit and what it said, so that a
+# run that was interrupted goes on behind it; the last line adds up what all of them said.
+seeds()
+{
+	local first=$1 last=$2 from to row said all=
+	shift 2
+	for ((from = first; from <= last; from = to + 1)); do
+		to=$((from + 9999 < last ? from + 9999 : last))
+		row="$commit $stage:$from..$to 1 0 0"
+		said=
+		[ -z "$resume" ] || said=$(grep -sF "$row " "$results" | tail -n 1)
+		said=${said#"$row "}
+		if [ -z "$said" ]; then
+			said=$("$@" --seeds "$from..$to") || { echo "$said"; return 1; }
+			echo "$row $said" >>"$results"
+		fi
+		echo "$from..$to: $said"
+		all+=" $said"
+	done
+	tr ' ' '\n' <<<"$all" | awk -F= '
+		$2 ~ /^[0-9]+$/ { if (!($1 in sum)) key[++n] = $1; sum[$1] += $2 }
+		END { for (i = 1; i <= n; i++) printf "%s=%.0f ", key[i], sum[key[i]]; print "" }'
 }
 
 # Each rule that is broken on purpose has to be noticed by the check that is its own.
@@ -171,6 +196,11 @@ commit=$(git -c safe.directory='*' rev-parse HEAD 2>/dev/null || echo none)
 if [ "$commit" = none ] || [ -n "$(git -c safe.directory='*' status --porcelain)" ]; then
 	commit=uncommitted
 fi
+# The long levels go on where a run on the very same commit ended.
+resume=
+if [ $level != default ] && [ -z "$only" ] && [ "$commit" != uncommitted ]; then
+	resume=1
+fi
 passed=0
 failed=0
 skipped=0
@@ -225,8 +255,9 @@ run_stage()
 {
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
-	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left sim_broken
-	export root
+	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left \
+		sim_broken seeds
+	export root commit results resume stage=$name
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
 	running=$!
 	wait "$running"
@@ -272,11 +303,11 @@ present()
 	return 1
 }
 
-# Of the long levels: what this very commit has passed before is taken from the file.
+# What this very commit has passed before is taken from the file.
 done_before()
 {
 	local row
-	[ "$level" != default ] && [ -z "$only" ] && [ "$commit" != uncommitted ] || return 1
+	[ -n "$resume" ] || return 1
 	row=$(grep -E "^$commit $1 " "$results" 2>/dev/null | tail -n 1)
 	[ -n "$row" ] || return 1
 	read -r _ _ ok bad left <<<"$row"
