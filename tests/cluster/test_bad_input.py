@@ -7,7 +7,6 @@ Exit codes: 2 usage or configuration, 4 refused because it would be unsafe or im
 import os
 import shutil
 import socket
-import time
 
 import pytest
 
@@ -324,7 +323,9 @@ def test_empty_node_meets_rebuilt_monitor_first(cluster):
     cluster.start_monitor()
     empty = cluster.add_node("empty")
     empty.start()
-    time.sleep(1)
+    proc.wait_for(lambda: "empty" in cluster.node_states(), 20,
+                  lambda: cluster.describe("the empty node is registered before the one with data"),
+                  0.02)
     primary.start()
     cluster.wait_settled(60)
     assert cluster.primary() is primary

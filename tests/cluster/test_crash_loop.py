@@ -11,7 +11,8 @@ from harness.writes import median
 def crash_round(cluster, direct, through):
     """Kill the primary, wait for the other node, start it again; figures of the round in ms."""
     old, new = cluster.primary(), cluster.standby()
-    time.sleep(1)
+    direct.wait_acks(100, 10)
+    through.wait_acks(30, 10)
     t = old.kill()
     direct.wait_ack(t, 15, target=new.name)
     through.wait_ack(t + 1, 15)
@@ -77,7 +78,7 @@ def test_promotion_never_sleeps(ready, rounds, bound, figures):
     writer = ready.start_writer()
     for i in range(rounds):
         old, new = ready.primary(), ready.standby()
-        time.sleep(0.2 + i % 20 * 0.007)
+        writer.wait_acks(20 + i % 20, 10)		# each round at another moment
         t = old.kill_postmaster() if i % 2 else old.kill()
         writer.wait_ack(t, 15, target=new.name)
         if not old.keeper.running():

@@ -65,6 +65,22 @@ def used(before, after):
     return fine + after[1] - before[1]
 
 
+BUSY = """SELECT pg_backend_pid(), string_agg(backend_type || ': ' ||
+        coalesce(state, wait_event, 'works'), ', ') FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()
+    OR backend_type = 'autovacuum worker'
+    OR backend_type = 'checkpointer' AND wait_event IS DISTINCT FROM 'CheckpointerMain'"""
+
+
+def busy(cluster):
+    """What each Postgres is still at, of its start or for clients; the asking leaves nothing."""
+    answers = {n.name: n.sql(BUSY)[0] for n in cluster.nodes}
+    answers["monitor"] = cluster.monitor.sql(BUSY)[0]
+    proc.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid, _ in answers.values()),
+                  5, "the sessions that asked have ended")
+    return {name: work for name, (_, work) in answers.items() if work}
+
+
 def used_by(before, postmasters):
     return {name: used(before[name], cpu_of_postgres(pid)) for name, pid in postmasters.items()}
 
@@ -75,6 +91,9 @@ def test_idle_footprint(ready, local_pair, full, figures, capsys):
     What PostgreSQL uses by itself is taken off: a primary and a standby without us idle beside it.
     """
     ready.haproxy.daemon.kill()		# its checks are a client's, not ours
+    ready.wait_settled(20)
+    proc.wait_for(lambda: not busy(ready), 60, lambda: f"every Postgres is idle: {busy(ready)}",
+                  0.1)
     daemons = {d.name: d.pid for d in ready.daemons()}
     postmasters = {n.name: n.postmaster for n in ready.nodes}
     postmasters["monitor"] = proc.postmaster_pid(ready.monitor.pgdata)

@@ -98,7 +98,8 @@ def test_candidate_frozen_before_its_claim(ready, full, figures):
     writer.wait_acks(100, 10)
     new.keeper.send(signal.SIGSTOP)
     t = old.kill()
-    time.sleep(0.5)
+    proc.wait_for(lambda: ready.node_states()[new.name][1] == "prepare_promotion", 15,
+                  lambda: ready.describe(f"{new.name} is to be promoted"), 0.02)
     restart = time.monotonic_ns()
     old.start()
     writer.wait_ack(restart, 30, target=old.name)
@@ -132,7 +133,6 @@ def test_candidate_frozen_after_its_claim(ready, full, figures):
     writer = ready.start_writer()
     writer.wait_acks(100, 10)
     t = freeze_after_claim(old, new)
-    time.sleep(0.5)
     old.start()
     time.sleep(max(0, (60 if full else 8) - (time.monotonic_ns() - t) / 1e9))
     text = ready.ctl("explain").stdout

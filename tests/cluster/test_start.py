@@ -36,9 +36,10 @@ def test_daemons_in_any_order(cluster):
     from harness.cluster import Monitor
     cluster.monitor = Monitor(cluster)
     nodes = [cluster.add_node().start() for _ in range(2)]
-    time.sleep(1.5)
+    for keeper in (n.keeper for n in nodes):
+        proc.wait_for(lambda k=keeper: str(cluster.monitor.port) in k.log_text(), 20,
+                      lambda k=keeper: f"{k.name} says which monitor is missing: {k.log_text()}")
     assert all(n.keeper.running() for n in nodes)
-    assert all(str(cluster.monitor.port) in n.keeper.log_text() for n in nodes)
     cluster.start_monitor()
     cluster.wait_settled(45)
 
@@ -61,8 +62,7 @@ def test_leaving_lets_postgres_run(ready):
     for node in (ready.standby(), ready.primary()):
         postmaster = node.postmaster
         assert node.keeper.stop(sig=signal.SIGUSR2) == 0
-        time.sleep(0.5)
-        assert node.postmaster == postmaster
+        assert node.value("SELECT 1") == 1 and node.postmaster == postmaster
         node.start()
         ready.wait_settled(20)
         assert node.postmaster == postmaster
