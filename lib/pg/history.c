@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* A line is "timeline <tab> switch point <tab> reason"; comments and empty lines say nothing. */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/pure/lsn.h"
+#include "base/pure/text.h"
 #include "pg/history.h"
+
+#define BLANKS " \t\r"
+#define WORD_MAX 24 /* longer than any number or position */
 
 static bool
 add(struct history *history, uint32_t timeline, pgaf_lsn end)
@@ -18,18 +21,36 @@ add(struct history *history, uint32_t timeline, pgaf_lsn end)
 	return true;
 }
 
+/* Moves one word of the line out of *rest; false when there is none, or it is too long. */
+static bool
+take_word(const char **rest, char *word, size_t room)
+{
+	struct text text;
+	size_t length = 0;
+
+	*rest += strspn(*rest, BLANKS);
+	length = strcspn(*rest, BLANKS "\n");
+	text_init(&text, word, room);
+	text_add_bytes(&text, *rest, length);
+	*rest += length;
+	return length > 0 && !text.cut;
+}
+
 static bool
 parse_line(const char *line, struct history *history)
 {
-	unsigned timeline = 0;
-	char position[LSN_TEXT_MAX + 1];
+	char number[WORD_MAX];
+	char position[WORD_MAX];
+	uint64_t timeline = 0;
 	pgaf_lsn end = 0;
 
-	line += strspn(line, " \t\r");
+	line += strspn(line, BLANKS);
 	if (*line == '#' || *line == '\n' || *line == '\0')
 		return true;
-	return sscanf(line, "%u %18[0-9A-Fa-f/]", &timeline, position) == 2 &&
-	       lsn_parse(position, &end) && add(history, timeline, end);
+	return take_word(&line, number, sizeof(number)) &&
+	       take_word(&line, position, sizeof(position)) && text_to_u64(number, &timeline) &&
+	       timeline <= UINT32_MAX && lsn_parse(position, &end) &&
+	       add(history, (uint32_t)timeline, end);
 }
 
 bool
