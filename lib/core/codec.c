@@ -260,6 +260,8 @@ node_start_read(const char *line, const struct clock *clock, struct snapshot *sn
 	int result = rest_read(record_spec_of(RECORD_NODE), clock, line, node, error);
 	if (result < 0)
 		return result;
+	if (node->id == 0)
+		return error_set(error, PGAF_EINVAL, "a node without an id");
 	if (snap->count > 0 && node->id <= node[-1].id)
 		return error_set(error, PGAF_EINVAL, "nodes are not in the order of their ids");
 	snap->count++;
