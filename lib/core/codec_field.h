@@ -13,6 +13,8 @@ enum field_type {
 	FIELD_TEXT, /* char array of .room bytes */
 	FIELD_U32,
 	FIELD_U64,
+	FIELD_COUNTER, /* uint32_t that is counted up from what is read */
+	FIELD_EPOCH,   /* uint64_t, likewise */
 	FIELD_BOOL,
 	FIELD_LSN,
 	FIELD_DURATION, /* pgaf_time */
@@ -64,6 +66,13 @@ struct value {
 	const struct field *field;
 	const struct clock *clock;
 };
+
+/*
+ * Nobody counts this far: more is damage, and must not be believed, since the next number would
+ * wrap, or be larger than a column of the store holds.
+ */
+#define COUNTER_MAX (UINT32_MAX / 4)
+#define EPOCH_MAX   (UINT64_MAX / 4)
 
 /* The longest value: a full history. */
 #define VALUE_MAX 4096

@@ -208,11 +208,17 @@ string_write(const char *string, struct text *to)
 }
 
 static bool
-u32_read(const char *string, uint32_t *value)
+u64_read(const char *string, uint64_t most, uint64_t *value)
+{
+	return text_to_u64(string, value) && *value <= most;
+}
+
+static bool
+u32_read(const char *string, uint32_t most, uint32_t *value)
 {
 	uint64_t wide;
 
-	if (!text_to_u64(string, &wide) || wide > UINT32_MAX)
+	if (!u64_read(string, most, &wide))
 		return false;
 	*value = (uint32_t)wide;
 	return true;
@@ -232,6 +238,7 @@ value_size(const struct field *field)
 	case FIELD_TEXT:
 		return field->room;
 	case FIELD_U64:
+	case FIELD_EPOCH:
 	case FIELD_LSN:
 	case FIELD_DURATION:
 	case FIELD_TIME:
@@ -239,6 +246,7 @@ value_size(const struct field *field)
 	case FIELD_BOOL:
 		return sizeof(bool);
 	case FIELD_U32:
+	case FIELD_COUNTER:
 	case FIELD_VETOES:
 	case FIELD_STATE:
 	case FIELD_PG:
@@ -283,9 +291,11 @@ value_write(const struct value *value, const void *record, struct text *to)
 		string_write(at, to);
 		break;
 	case FIELD_U32:
+	case FIELD_COUNTER:
 		text_addf(to, "%" PRIu32, *(const uint32_t *)at);
 		break;
 	case FIELD_U64:
+	case FIELD_EPOCH:
 		text_addf(to, "%" PRIu64, *(const uint64_t *)at);
 		break;
 	case FIELD_BOOL:
@@ -332,9 +342,13 @@ value_read(const struct value *value, const char *string, void *record)
 	case FIELD_TEXT:
 		return text_copy(at, field->room, string);
 	case FIELD_U32:
-		return u32_read(string, at);
+		return u32_read(string, UINT32_MAX, at);
+	case FIELD_COUNTER:
+		return u32_read(string, COUNTER_MAX, at);
 	case FIELD_U64:
-		return text_to_u64(string, at);
+		return u64_read(string, UINT64_MAX, at);
+	case FIELD_EPOCH:
+		return u64_read(string, EPOCH_MAX, at);
 	case FIELD_BOOL:
 		return bool_read(string, at);
 	case FIELD_LSN:

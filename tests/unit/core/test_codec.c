@@ -142,6 +142,12 @@ random_field(uint64_t *state, const struct field *field, void *record)
 	case FIELD_U32:
 		*(uint32_t *)at = random_u32(state);
 		break;
+	case FIELD_COUNTER:
+		*(uint32_t *)at = random_u32(state) % (COUNTER_MAX + 1);
+		break;
+	case FIELD_EPOCH:
+		*(uint64_t *)at = random_u64(state) % (EPOCH_MAX + 1);
+		break;
 	case FIELD_U64:
 	case FIELD_LSN:
 		*(uint64_t *)at = random_u64(state);
@@ -405,6 +411,8 @@ static const struct {
 	{RECORD_REPORT, "report vetoes=", "\"vetoes\""},
 	{RECORD_REPORT, "report peers=2:reached:120:standby:1:5", "\"peers\""},
 	{RECORD_REPORT, "report members=2.3:gone:0/0:0/0", "\"members\""},
+	{RECORD_REPORT, "report epoch=4611686018427387904", "\"epoch\""},
+	{RECORD_REPORT, "report timeline=1073741824", "\"timeline\""},
 	{RECORD_NODE, "node name=a%2", "\"name\""},
 	{RECORD_NODE, "node name=a%00b", "\"name\""},
 	{RECORD_NODE, "node name=a%zz", "\"name\""},
