@@ -147,12 +147,14 @@ set_size(const struct option_spec *spec, uint64_t *to, const char *value, struct
 static bool
 set_choice(const struct option_spec *spec, char *to, const char *value, struct text *why)
 {
-	size_t length = strlen(value);
+	const char *at = spec->choices;
 
-	for (const char *at = spec->choices; at != NULL; at = strchr(at, '|')) {
-		at += *at == '|';
-		if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0'))
+	while (at != NULL) {
+		size_t length = strcspn(at, "|");
+
+		if (strlen(value) == length && strncmp(at, value, length) == 0)
 			return set_text(to, spec->room, value, why);
+		at = at[length] == '|' ? at + length + 1 : NULL;
 	}
 	add_value(why, value);
 	text_addf(why, " is not one of %s", spec->choices);
