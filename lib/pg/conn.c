@@ -62,6 +62,15 @@ static void conn_ready(void *ctx, int events);
 
 /* ---- construction ----------------------------------------------------------- */
 
+static void
+conn_free_list(char **list)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		free(list[i]);
+	free(list);
+}
+
+/* NULL when out of memory: half a list would be a connection with half its parameters. */
 static char **
 conn_copy_list(const char *const *from)
 {
@@ -71,17 +80,14 @@ conn_copy_list(const char *const *from)
 	while (from && from[count])
 		count++;
 	to = calloc(count + 1, sizeof(*to));
-	for (size_t i = 0; to && i < count; i++)
+	for (size_t i = 0; to && i < count; i++) {
 		to[i] = strdup(from[i]);
+		if (!to[i]) {
+			conn_free_list(to);
+			return NULL;
+		}
+	}
 	return to;
-}
-
-static void
-conn_free_list(char **list)
-{
-	for (size_t i = 0; list && list[i]; i++)
-		free(list[i]);
-	free(list);
 }
 
 static size_t
