@@ -474,6 +474,29 @@ static const struct link_ops postgres_link_ops = {
 	.refresh = postgres_refresh,
 };
 
+/* What the URI does not say. One that is left out could mean a connection without encryption. */
+static int
+link_add_defaults(struct target *target, const struct postgres_link_options *options)
+{
+	const struct {
+		const char *keyword;
+		const char *value;
+	} defaults[] = {
+		{"dbname", "pgaf"},
+		{"user", "pgaf_keeper"},
+		{"application_name", "pgaf-keeper"},
+		{"password", options->join_secret},
+		{"sslmode", options->sslmode},
+	};
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		if (defaults[i].value && defaults[i].value[0] != '\0')
+			result = target_default(target, defaults[i].keyword, defaults[i].value);
+	}
+	return result;
+}
+
 static int
 link_add_monitor(struct postgres_link *link, const char *uri,
                  const struct postgres_link_options *options, struct pgaf_error *error)
@@ -485,13 +508,10 @@ link_add_monitor(struct postgres_link *link, const char *uri,
 		return error_set(error, PGAF_ECONFIG, "at most %d monitors", LINK_MONITORS_MAX);
 	if (target_parse(&target, uri, error) < 0)
 		return error->code;
-	target_default(&target, "dbname", "pgaf");
-	target_default(&target, "user", "pgaf_keeper");
-	target_default(&target, "application_name", "pgaf-keeper");
-	if (options->join_secret && options->join_secret[0] != '\0')
-		target_default(&target, "password", options->join_secret);
-	if (options->sslmode)
-		target_default(&target, "sslmode", options->sslmode);
+	if (link_add_defaults(&target, options) < 0) {
+		target_done(&target);
+		return error_set(error, PGAF_ENOMEM, "out of memory");
+	}
 	conn = conn_new(link->loop,
 	                &(struct conn_options){
 				.keywords = target.keywords,

@@ -553,8 +553,11 @@ store_fill(struct postgres_store *store, const struct postgres_store_options *op
 
 	if (result < 0)
 		return result;
-	target_default(&target, "dbname", "pgaf");
-	target_default(&target, "application_name", "pgaf-monitor");
+	if (target_default(&target, "dbname", "pgaf") < 0 ||
+	    target_default(&target, "application_name", "pgaf-monitor") < 0) {
+		target_done(&target);
+		return error_set(error, PGAF_ENOMEM, "out of memory");
+	}
 	store->conn = conn_new(store->loop,
 	                       &(struct conn_options){
 				       .keywords = target.keywords,

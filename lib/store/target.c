@@ -75,7 +75,9 @@ target_take(struct target *target, const PQconninfoOption *option, struct pgaf_e
 		return 0;
 	}
 	/* How the connection is made is ours to say (pg/conn.h); the rest means nothing here. */
-	return word ? target_set(target, word, option->val) : 0;
+	if (!word || target_set(target, word, option->val) == 0)
+		return 0;
+	return error_set(error, PGAF_ENOMEM, "out of memory");
 }
 
 int
