@@ -64,6 +64,7 @@ struct postgres_store {
 	struct backoff         backoff;
 	bool                   open;
 	bool                   final; /* not tried again */
+	bool                   starved; /* there was no memory for a call: it has no answer */
 	bool                   passwords_set;
 	size_t                 opening; /* step */
 	char                  *run_path;

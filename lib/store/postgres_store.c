@@ -52,7 +52,8 @@ call_fail(struct call *call, const struct pgaf_error *error)
 	call_free(call);
 }
 
-/* The calls in this list were not sent; the owner hears of it from the loop. */
+/* The calls in this list were not sent; the owner hears of it from the loop. A call that there was
+ * no memory for can only be answered by the session's end, which is an answer to all of them. */
 static void
 store_answer_unsent(void *ctx)
 {
@@ -60,6 +61,12 @@ store_answer_unsent(void *ctx)
 	struct pgaf_error error = {0};
 	struct call *call = TAILQ_FIRST(&store->unsent);
 
+	if (store->starved && store->open) {
+		store->starved = false;
+		error_set(&error, PGAF_ENOMEM, "out of memory");
+		store_failed(store, &error);
+		return;
+	}
 	if (!call)
 		return;
 	TAILQ_REMOVE(&store->unsent, call, next);
@@ -75,8 +82,11 @@ call_new(struct store *base, enum call_kind kind, const struct store_group_key *
 	struct postgres_store *store = store_of(base);
 	struct call *call = calloc(1, sizeof(*call));
 
-	if (!call)
+	if (!call) {
+		store->starved = true;
+		loop_timer_set(store->answer, loop_now(store->loop));
 		return NULL;
+	}
 	call->store = store;
 	call->kind = kind;
 	call->ctx = ctx;
@@ -437,6 +447,7 @@ void
 store_opened(struct postgres_store *store)
 {
 	store->open = true;
+	store->starved = false;
 	store->backoff.tries = 0;
 	if (store->forgot)
 		store_log(store, PGAF_LOG_WARNING, "store-forgot",
