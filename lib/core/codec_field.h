@@ -104,5 +104,7 @@ extern const struct record_spec record_watch;  /* struct node: seen by the monit
 extern const struct record_spec record_timers; /* struct snapshot: the monitor's own clocks */
 extern const struct record_spec record_decision;
 extern const struct record_spec record_admit; /* an element of decision.admissions */
+extern const struct record_spec record_recording; /* struct recording_head */
+extern const struct record_spec record_input;     /* struct recording_input */
 
 #endif

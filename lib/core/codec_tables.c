@@ -7,6 +7,7 @@
 
 #include "core/codec_field.h"
 #include "core/note.h"
+#include "core/recording.h"
 
 #define ROW(kind, struct_name, member, word)                   \
 	{                                                      \
@@ -191,6 +192,17 @@ static const struct field decision_fields[] = {
 	FIELD(U32, decision, removed),
 };
 
+static const struct field recording_fields[] = {
+	FIELD(U32, recording_head, format),
+	TEXT_FIELD(recording_head, version),
+};
+
+static const struct field input_fields[] = {
+	FIELD(DURATION, recording_input, now),
+	TEXT_FIELD(recording_input, at),
+	FIELD(U64, recording_input, same),
+};
+
 /* The element's type has no name; its members are found from the array's start. */
 #define ADMIT(kind, member)                                                 \
 	{                                                                   \
@@ -226,6 +238,9 @@ const struct record_spec record_watch = PART("watch", watch_fields);
 const struct record_spec record_timers = PART("timers", timers_fields);
 const struct record_spec record_decision = PART("decision", decision_fields);
 const struct record_spec record_admit = PART("admit", admit_fields);
+const struct record_spec record_recording =
+	WHOLE("pgaf-recording", recording_fields, struct recording_head);
+const struct record_spec record_input = WHOLE("input", input_fields, struct recording_input);
 
 static const struct record_spec specs[] = {
 	[RECORD_GROUP] = WHOLE("group", group_fields, struct group),
