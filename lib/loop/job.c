@@ -207,3 +207,13 @@ loop_job(struct loop *loop, void (*work)(void *arg), void (*finished)(void *arg)
 {
 	return job_start(loop, &(struct work){.run = work, .finished = finished, .arg = arg});
 }
+
+int
+loop_job_loose(struct loop *loop, void (*work)(void *arg), void (*finished)(void *arg),
+               void (*abandoned)(void *arg), void *arg)
+{
+	return job_start(loop, &(struct work){.run = work,
+	                                      .finished = finished,
+	                                      .abandoned = abandoned,
+	                                      .arg = arg});
+}

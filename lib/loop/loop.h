@@ -73,6 +73,10 @@ void loop_resolve_forget(struct loop *loop, const char *host);
 /* `work` runs on a worker thread, then `finished` on the loop. Cannot be cancelled: the owner
  * must outlive it, or let `arg` be owned by the job and freed in `finished`. */
 int loop_job(struct loop *loop, void (*work)(void *arg), void (*finished)(void *arg), void *arg);
+/* The same for work that loop_free() does not wait for: `abandoned` then runs instead of
+ * `finished`, on either thread. */
+int loop_job_loose(struct loop *loop, void (*work)(void *arg), void (*finished)(void *arg),
+                   void (*abandoned)(void *arg), void *arg);
 
 /* ---- child processes ------------------------------------------------------------ */
 /*
