@@ -51,6 +51,10 @@ struct pgaf_monitor_options {
 	pgaf_log_fn log;         /**< called during dispatch; NULL = silence */
 	void       *log_ctx;
 	enum pgaf_log_level log_level; /**< records above it are not made */
+
+	const char *record_dir;  /**< of the flight recording; default: "recording" in the state
+	                              directory; "off": none is made */
+	uint64_t    record_size; /**< bytes that it may take, at least 1 MiB; 0 = 16 MiB */
 };
 
 /**

@@ -431,6 +431,9 @@ monitor_run(struct monitor *monitor, pgaf_time now)
 		monitor->committing = true;
 		monitor->ops->commit(monitor->world, &monitor->decision);
 	}
+	if (monitor->ops->record)
+		monitor->ops->record(monitor->world, &monitor->snap, now,
+		                     monitor->committing ? &monitor->decision : NULL);
 }
 
 pgaf_time

@@ -26,6 +26,10 @@ struct monitor_ops {
 	              const struct settings *settings);
 	/* Ask the store whether these keepers' sessions are open; monitor_on_session() follows. */
 	void (*ask_sessions)(void *world);
+	/* The core was asked: this was its input, and its answer (NULL: nothing). Comes after the
+	 * answer's commit() and must not hold it up. NULL: nobody wants to know. */
+	void (*record)(void *world, const struct snapshot *snap, pgaf_time now,
+	               const struct decision *decision);
 	pgaf_log_fn log;
 };
 

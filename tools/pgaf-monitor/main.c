@@ -9,6 +9,8 @@
 struct settings {
 	struct daemon_settings common; /* must be the first */
 	char     store_uri[PGAF_URI_MAX];
+	char     record_dir[1024];
+	uint64_t record_size;
 };
 
 #define AT(member)   .offset = offsetof(struct settings, member)
@@ -30,6 +32,11 @@ static const struct option_spec specs[] = {
 	DAEMON_ACCESS_OPTIONS(
 		"its PostgreSQL", "keepers and operators",
 		"what keepers must know to register; default: one is made in the state directory"),
+	{.name = "record-dir", .type = OPTION_TEXT, TEXT_AT(record_dir), .argument = "DIR|off",
+	 .doc = "where decisions are recorded; default: \"recording\" in the state directory"},
+	{.name = "record-size", .type = OPTION_SIZE, AT(record_size), .initial = "16MB",
+	 .least = INT64_C(1) << 20, .most = INT64_C(1) << 40, .argument = "SIZE",
+	 .doc = "how much of the disk the recording may take"},
 	{.name = "bindir", .type = OPTION_TEXT, DAEMON_TEXT(bindir), .argument = "DIR",
 	 .doc = "PostgreSQL's programs; default: the newest installed"},
 	DAEMON_OPTIONS("/etc/pgaf/monitor.yml"),
@@ -61,6 +68,8 @@ make_options(struct settings *s)
 		.join_secret          = lists_given(common->join_secret),
 		.client_networks      = common->networks,
 		.client_network_count = common->client_networks.count,
+		.record_dir           = lists_given(s->record_dir),
+		.record_size          = s->record_size,
 		.log_level            = daemon_log_level(common),
 	};
 }

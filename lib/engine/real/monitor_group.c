@@ -360,6 +360,16 @@ group_op_ask_sessions(void *world)
 }
 
 static void
+group_op_record(void *world, const struct snapshot *snap, pgaf_time now,
+                const struct decision *decision)
+{
+	struct monitor_group *group = world;
+
+	if (group->monitor->recorder)
+		recorder_take(group->monitor->recorder, &group->recorded, snap, now, decision);
+}
+
+static void
 group_op_log(void *world, const struct pgaf_log *record)
 {
 	struct monitor_group *group = world;
@@ -374,6 +384,7 @@ static const struct monitor_ops group_ops = {
 	.commit       = group_op_commit,
 	.probe        = group_op_probe,
 	.ask_sessions = group_op_ask_sessions,
+	.record       = group_op_record,
 	.log          = group_op_log,
 };
 

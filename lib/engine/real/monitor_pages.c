@@ -101,6 +101,11 @@ page_metrics(struct pgaf_monitor *monitor, struct text *to)
 	text_addf(to, "pgaf_decisions_total %llu\n", (unsigned long long)monitor->decisions);
 	page_of_kind(to, "pgaf_stalls_total", "counter", "Times this process could not run.");
 	text_addf(to, "pgaf_stalls_total %llu\n", (unsigned long long)monitor->stalls);
+	page_of_kind(to, "pgaf_recording_dropped_total", "counter",
+	             "Inputs of decisions that the recording could not take.");
+	text_addf(
+		to, "pgaf_recording_dropped_total %llu\n",
+		(unsigned long long)(monitor->recorder ? recorder_dropped(monitor->recorder) : 0));
 	page_groups(monitor, to);
 	page_nodes(monitor, to);
 }

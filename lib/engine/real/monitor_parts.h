@@ -10,6 +10,7 @@
 #include "core/codec.h"
 #include "engine/monitor_env.h"
 #include "engine/real/home.h"
+#include "engine/real/recorder.h"
 #include "http/http.h"
 #include "pg/probe.h"
 #include "store/server.h"
@@ -47,6 +48,7 @@ struct monitor_group {
 	bool                   loading, load_again, asking;
 	bool                   loaded;
 	struct monitor_shown   shown;
+	struct recorder_seen   recorded;
 };
 
 struct pgaf_monitor {
@@ -56,6 +58,7 @@ struct pgaf_monitor {
 	struct server        *server; /* NULL with a store elsewhere */
 	struct store         *store;
 	struct http          *http;
+	struct recorder      *recorder; /* NULL: off */
 	struct monitor_group *groups;
 	bool                  inside;   /* an engine runs */
 	bool                  store_open;

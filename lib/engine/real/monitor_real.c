@@ -290,6 +290,30 @@ monitor_make_http(struct pgaf_monitor *monitor, const struct pgaf_monitor_option
 	return monitor->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }
 
+/* By default in the state directory, where there is one. */
+static int
+monitor_make_recorder(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                      struct pgaf_error *error)
+{
+	const char *directory = api_text(options->record_dir, "");
+	char path[HOME_PATH_MAX + 64] = "";
+
+	if (directory[0] == '\0' && monitor->home.state_dir[0] != '\0') {
+		home_path(&monitor->home, RECORDER_DIRECTORY, path);
+		directory = path;
+	}
+	if (directory[0] == '\0' || strcmp(directory, "off") == 0)
+		return 0;
+	monitor->recorder = recorder_new(
+		monitor->loop,
+		&(struct recorder_options){
+			.directory = directory,
+			.size = options->record_size != 0 ? options->record_size : RECORDER_SIZE,
+			.logger = monitor->logger,
+		});
+	return monitor->recorder ? 0 : error_set(error, PGAF_ENOMEM, "out of memory");
+}
+
 static void
 monitor_warn(const struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options)
 {
@@ -318,6 +342,8 @@ monitor_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *op
 	if (result < 0)
 		return result;
 	result = monitor_make_http(monitor, options, error);
+	if (result == 0)
+		result = monitor_make_recorder(monitor, options, error);
 	if (result < 0)
 		return result;
 	monitor_warn(monitor, options);
@@ -327,8 +353,15 @@ monitor_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *op
 static int
 monitor_judge(const struct pgaf_monitor_options *options, struct pgaf_error *error)
 {
+	const char *record_dir = api_text(options->record_dir, "off");
 	struct home home;
 
+	if (record_dir[0] != '/' && strcmp(record_dir, "off") != 0)
+		return error_set(error, PGAF_ECONFIG,
+		                 "record-dir must be an absolute path or off, not \"%s\"",
+		                 record_dir);
+	if (options->record_size != 0 && options->record_size < RECORDER_SIZE_LEAST)
+		return error_set(error, PGAF_ECONFIG, "record-size must be at least 1MB");
 	if (!options->pgdata && !options->store_uri)
 		return error_set(error, PGAF_ECONFIG, "pgdata is not given");
 	if (options->pgdata && options->store_uri)
@@ -396,6 +429,7 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 	if (monitor->store)
 		monitor->store->ops->free(monitor->store);
 	monitor_group_free_all(monitor);
+	recorder_free(monitor->recorder);
 	if (monitor->server)
 		server_free(monitor->server);
 	loop_free(monitor->loop);

@@ -104,6 +104,20 @@ on_ask_sessions(void *world)
 	say(world, "ask for sessions");
 }
 
+/* The recorder must not hold up a commit, so it comes after it; and it sees what was decided. */
+static void
+on_record(void *world, const struct snapshot *snap, pgaf_time now, const struct decision *decision)
+{
+	struct stand *stand = world;
+	struct decision again;
+
+	ck_assert_int_eq(now, stand->now);
+	ck_assert_int_eq(decision != NULL, stand->committing);
+	ck_assert_int_eq(decide(snap, now, &again), decision != NULL);
+	if (decision != NULL)
+		ck_assert_uint_eq(again.rule, decision->rule);
+}
+
 static void
 on_log(void *world, const struct pgaf_log *record)
 {
@@ -120,6 +134,7 @@ static const struct monitor_ops ops = {
 	.commit = on_commit,
 	.probe = on_probe,
 	.ask_sessions = on_ask_sessions,
+	.record = on_record,
 	.log = on_log,
 };
 
