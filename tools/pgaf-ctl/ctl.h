@@ -126,5 +126,6 @@ int set_formation(struct ctl *ctl);
 int get_formation(struct ctl *ctl);
 int drop_node(struct ctl *ctl);
 int haproxy_print(struct ctl *ctl);
+int replay(struct ctl *ctl);
 
 #endif

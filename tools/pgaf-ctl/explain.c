@@ -135,20 +135,6 @@ explain_advice(const struct view *view, const struct view_group *group, struct t
 
 /* ---- printing ------------------------------------------------------------------- */
 
-static json_t *
-json_of_lines(const char *lines)
-{
-	json_t *list = json_array();
-
-	while (*lines != '\0') {
-		size_t length = strcspn(lines, "\n");
-		if (length > 0)
-			json_array_append_new(list, json_stringn(lines, length));
-		lines += length + (lines[length] == '\n');
-	}
-	return list;
-}
-
 static void
 lines_print(const char *head, const char *lines)
 {

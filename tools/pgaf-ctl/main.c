@@ -33,6 +33,8 @@ const struct verb verbs[] = {
 	{"drop node", "NODE | --hostname HOST --port PORT", 0, 1, drop_node,
          "remove a node from its group"},
 	{"haproxy config", "", 0, 0, haproxy_print, "a complete haproxy.cfg for the group"},
+	{"replay", "FILE", 1, 1, replay,
+         "decide again what a monitor recorded; or all files of a directory"},
 };
 const size_t verbs_count = sizeof(verbs) / sizeof(verbs[0]);
 

@@ -5,6 +5,7 @@
 
 #include <err.h>
 #include <stdio.h>
+#include <string.h>
 
 void
 json_print(json_t *value)
@@ -28,4 +29,20 @@ void
 json_set_number(json_t *object, const char *key, int64_t number)
 {
 	json_object_set_new(object, key, json_integer(number));
+}
+
+json_t *
+json_of_lines(const char *lines)
+{
+	json_t *list = json_array();
+
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+		json_t *line = length > 0 ? json_stringn(lines, length) : NULL;
+
+		if (line)
+			json_array_append_new(list, line);
+		lines += length + (lines[length] == '\n');
+	}
+	return list;
 }
