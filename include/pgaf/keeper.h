@@ -74,6 +74,11 @@ struct pgaf_keeper_options {
 	pgaf_log_fn log;                /**< called during dispatch; NULL = silence */
 	void       *log_ctx;
 	enum pgaf_log_level log_level;  /**< records above it are not made */
+
+	/** Whether a restarted primary lets clients in only when its standbys have confirmed the
+	 * end of its recovery: "always", "never", or "auto" (the default): where commits always
+	 * wait for standbys, number_sync_standbys >= 1. */
+	const char *confirm_recovery;
 };
 
 /**

@@ -31,6 +31,7 @@ static const char *const words_KEEPER_NOTED[] = {KEEPER_NOTED(WORD)};
 static const char *const words_KEEPER_CLAIM[] = {KEEPER_CLAIM(WORD)};
 static const char *const words_KEEPER_TIMELINE[] = {KEEPER_TIMELINE(WORD)};
 static const char *const words_KEEPER_READY[] = {KEEPER_READY(WORD)};
+static const char *const words_KEEPER_CLIENTS[] = {KEEPER_CLIENTS(WORD)};
 static const char *const words_KEEPER_SETTLED[] = {KEEPER_SETTLED(WORD)};
 
 static const struct {
@@ -201,19 +202,59 @@ upstream_answer(const struct keeper_view *view)
 	               : K_UPSTREAM_WRONG;
 }
 
-static enum keeper_set
-set_answer(const struct keeper_view *view)
+/* The names of the goal, as a new session shows them. */
+static bool
+names_are_shown(const struct keeper_view *view)
 {
-	const struct sync_set *set = &goal_of(view)->set;
 	char names[sizeof(view->seen.sync_names)];
 	struct text text = TEXT(names);
 
 	names[0] = '\0';
-	sync_set_names(set, &text);
+	sync_set_names(&goal_of(view)->set, &text);
+	return strcmp(names, view->seen.sync_names) == 0;
+}
+
+static bool
+confirmation_is_wanted(const struct keeper_view *view)
+{
+	switch (view->confirm) {
+	case CONFIRM_ALWAYS:
+		return true;
+	case CONFIRM_NEVER:
+		return false;
+	case CONFIRM_AUTO:
+		break;
+	}
+	/* Who was never told how many must confirm assumes the stricter. */
+	return !view->orders_known || view->orders.settings.number_sync > 0;
+}
+
+/* Who is held back comes in with the store's word; without it only where no commit returns
+ * that a member does not have, and past a process that knows of no other decision (16). */
+static enum keeper_clients
+clients_answer(const struct keeper_view *view, pgaf_time now)
+{
+	const struct sync_set *set = &goal_of(view)->set;
+	bool strict = !sync_set_is_async(set) && names_are_shown(view);
+	bool proved = set->required <= set->count && view->proved_version == set->version;
+
+	if (view->seen.pg != PG_PRIMARY || !view->seen.closed)
+		return K_CLIENTS_IN;
+	if (contact_answer(view, now) != K_CONTACT_FRESH && !(view->witness && strict))
+		return K_CLIENTS_HELD;
+	return set->required > 0 && !proved && confirmation_is_wanted(view) ? K_CLIENTS_UNCONFIRMED
+	                                                                    : K_CLIENTS_DUE;
+}
+
+static enum keeper_set
+set_answer(const struct keeper_view *view)
+{
+	const struct sync_set *set = &goal_of(view)->set;
+
 	if (view->drifted && set->required <= set->count &&
 	    view->note.about_version >= set->version)
 		return K_SET_DRIFTED;
-	if (strcmp(names, view->seen.sync_names) == 0 &&
+	if (names_are_shown(view) &&
 	    (view->proved_version == set->version || set->required > set->count))
 		return K_SET_IN_FORCE;
 	return set->required == 0 ? K_SET_RELAX : K_SET_TIGHTEN;
@@ -257,5 +298,6 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	answer[KF_TIMELINE] =
 		view->seen.timeline == view->note.timeline ? K_TIMELINE_RIGHT : K_TIMELINE_OTHER;
 	answer[KF_READY] = (uint8_t)view->ready;
+	answer[KF_CLIENTS] = (uint8_t)clients_answer(view, now);
 	answer[KF_SETTLED] = view->settled ? K_SETTLED : K_NOT_SETTLED;
 }

@@ -215,6 +215,14 @@ const struct keeper_rule keeper_rules[] = {
 		.step = STEP_START_PRIMARY,
 	},
 	{
+		.id = 417,
+		.doc = "The role was confirmed after the start: let the clients in (16).",
+		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_PG] = IS(K_PG_PRIMARY), [KF_CLIENTS] = IS(K_CLIENTS_DUE),
+                         [KF_RELEASED] = IS(K_RELEASED_TRUE)},
+		.step = STEP_OPEN,
+	},
+	{
 		.id = 418,
 		.doc = "It runs as a standby though it is the primary: stop it, to start "
 		       "it as one.",
@@ -311,6 +319,18 @@ const struct keeper_rule keeper_rules[] = {
 		.doc = "Write the set of the goal and prove that it is in force.",
 		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
                          [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_TIGHTEN)},
+		.step = STEP_APPLY_SET,
+		.report = PGAF_STATE_APPLY_SETTINGS,
+	},
+	{
+		.id = 444,
+		.doc = "Restarted without the monitor: the set that was in force is proved again "
+		       "before clients come in (17d).",
+		.when = {TOLD, [KF_CONTACT] = IS(K_CONTACT_NEVER) | IS(K_CONTACT_STALE),
+                         [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_TIGHTEN),
+                         [KF_NOTED] = IS(K_SET_NOTED),
+                         [KF_CLIENTS] = IS(K_CLIENTS_UNCONFIRMED)},
 		.step = STEP_APPLY_SET,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
@@ -613,6 +633,20 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 710,
 		.doc = "Somebody decided otherwise: read the goal again.",
 		.when = {[KF_GOAL] = PROMOTION, [KF_CLAIM] = IS(K_CLAIM_LOST)},
+	},
+	{
+		.id = 718,
+		.doc = "Promoted, noted and started again, and the claim is its own: let the "
+		       "clients in.",
+		.when = {[KF_GOAL] = PROMOTION,
+                         [KF_ROLE] = NOTED(PRIMARY),
+                         [KF_PG] = IS(K_PG_PRIMARY),
+                         [KF_TIMELINE] = IS(K_TIMELINE_RIGHT),
+                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
+                         [KF_CLIENTS] = IS(K_CLIENTS_DUE),
+                         FRESH},
+		.step = STEP_OPEN,
+		.report = PGAF_STATE_WAIT_PRIMARY,
 	},
 	{
 		.id = 720,

@@ -46,6 +46,9 @@
 	X(K_NEEDS_CONFIG, "needs-config") X(K_NEW, "new")                             \
 	X(K_NEEDS_ROLES, "needs-roles")                                               \
 	X(K_NEEDS_SLOTS, "needs-slots") X(K_READY, "ready")
+#define KEEPER_CLIENTS(X)                                                             \
+	X(K_CLIENTS_IN, "in") X(K_CLIENTS_HELD, "held-back")                          \
+	X(K_CLIENTS_UNCONFIRMED, "unconfirmed") X(K_CLIENTS_DUE, "due")
 #define KEEPER_SETTLED(X) X(K_NOT_SETTLED, "no") X(K_SETTLED, "yes")
 #define KEEPER_RELEASED(X) X(K_RELEASED_TRUE, "true") X(K_RELEASED_POISONED, "poisoned")
 #define KEEPER_WAL(X) X(K_WAL_WHOLE, "whole") X(K_WAL_REGRESSED, "regressed")
@@ -75,6 +78,7 @@
 	X(CLAIM, KEEPER_CLAIM, "is the promotion claimed")                            \
 	X(TIMELINE, KEEPER_TIMELINE, "is it on the timeline of the note")             \
 	X(READY, KEEPER_READY, "are configuration, roles and slots done")             \
+	X(CLIENTS, KEEPER_CLIENTS, "may clients come in that the start held back")    \
 	X(SETTLED, KEEPER_SETTLED, "is the work after opening done")
 
 enum keeper_fact {
@@ -100,12 +104,20 @@ enum keeper_noted { KEEPER_NOTED(ANSWER_ENUM) };
 enum keeper_claim { KEEPER_CLAIM(ANSWER_ENUM) };
 enum keeper_timeline { KEEPER_TIMELINE(ANSWER_ENUM) };
 enum keeper_ready { KEEPER_READY(ANSWER_ENUM) };
+enum keeper_clients { KEEPER_CLIENTS(ANSWER_ENUM) };
 enum keeper_settled { KEEPER_SETTLED(ANSWER_ENUM) };
 enum keeper_released { KEEPER_RELEASED(ANSWER_ENUM) };
 enum keeper_wal { KEEPER_WAL(ANSWER_ENUM) };
 enum keeper_up { KEEPER_UP(ANSWER_ENUM) };
 enum keeper_may_rewind { KEEPER_MAY_REWIND(ANSWER_ENUM) };
 #undef ANSWER_ENUM
+
+/* Whether a restarted primary waits for its standbys before it lets clients in (17d). */
+enum keeper_confirm {
+	CONFIRM_AUTO, /* where commits always wait for a standby: number_sync >= 1 */
+	CONFIRM_ALWAYS,
+	CONFIRM_NEVER,
+};
 
 /* Beside the step: what the durable note says afterwards (STEP_NOTE), NOTE_NONE keeps the role. */
 struct keeper_rule {
@@ -141,6 +153,8 @@ struct keeper_view {
 	bool                 crashed;      /* Postgres ended by itself and was not started since */
 	bool                 crash_seen;   /* … seen by this process */
 	bool                 regressed;    /* ran as the primary with less WAL than it had (1e) */
+	bool                 witness;      /* … or fenced by it, and started again since */
+	enum keeper_confirm  confirm;
 	uint64_t             crash_epoch;  /* accepted epoch at that time */
 	enum keeper_leaving  leaving;
 	enum keeper_history  history;      /* towards orders.goal's upstream and timeline */

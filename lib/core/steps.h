@@ -20,7 +20,8 @@
 	X(INITDB, "initdb", "create an empty cluster with checksums")                              \
 	X(ADOPT, "adopt", "take over an existing standalone cluster where it is")                  \
 	X(CONFIGURE, "configure", "write owned settings and the HBA block, reload if it runs")     \
-	X(START_PRIMARY, "start-primary", "start read-write")                                      \
+	X(START_PRIMARY, "start-primary", "start read-write, with clients held back")              \
+	X(OPEN, "open", "let the clients in that were held back since the start")                  \
 	X(START_STANDBY, "start-standby", "start with standby.signal")                             \
 	X(STOP, "stop", "stop, immediately if a fast stop takes too long, and reap")               \
 	X(STOP_IMMEDIATE, "stop-immediate", "stop without a checkpoint, and reap")                 \
@@ -126,6 +127,7 @@ struct observation {
 	pgaf_lsn       upstream_lsn;   /* latest_end_lsn of the walreceiver */
 	char           sync_names[512]; /* synchronous_standby_names as a new session sees it */
 	uint64_t       server_start;   /* postmaster start, as in step_result */
+	bool           closed;         /* clients are held back (16) */
 	bool           poisoned;       /* what it released lies until it is restarted (1c) */
 	uint32_t       waiters;        /* sessions waiting for SyncRep */
 	uint32_t       member_count;   /* primary: walsenders with one of our names */

@@ -34,6 +34,7 @@ keeper_new(const struct keeper_options *options, const struct keeper_ops *ops, v
 	keeper->view.note = *note;
 	keeper->view.started_at = now;
 	keeper->view.settled = true;
+	keeper->view.confirm = options->confirm;
 	settings_init(&keeper->view.orders.settings);
 	keeper->state = note->role == NOTE_NONE ? PGAF_STATE_INIT : PGAF_STATE_UNKNOWN;
 	keeper->facts.run = ops->random(world) | 1;
@@ -310,15 +311,69 @@ see_restart(struct keeper *keeper, const struct observation *seen)
 	if (seen->server_start == 0 || seen->server_start == keeper->server_start)
 		return;
 	keeper->server_start = seen->server_start;
+	keeper->up_at = keeper->now;
 	view->proved_version = 0;
 	if (seen->pg == PG_PRIMARY)
 		view->crashed = false;
+}
+
+static bool
+runs(enum pg_status pg)
+{
+	return pg == PG_STARTING || pg == PG_STOPPING || pg == PG_STANDBY || pg == PG_PRIMARY;
+}
+
+/* These end Postgres on purpose. */
+static bool
+step_ends_postgres(enum step step)
+{
+	return step == STEP_STOP || step == STEP_STOP_IMMEDIATE || step == STEP_HAND_OVER ||
+	       step == STEP_REAP || step == STEP_FENCE || step == STEP_ADOPT ||
+	       step == STEP_REWIND || step == STEP_CLONE || step == STEP_CONFIGURE;
+}
+
+/* witnessed: by a process that had seen it run, not one that found what is left of it. */
+static void
+postgres_exited(struct keeper *keeper, bool inside, bool witnessed)
+{
+	struct keeper_view *view = &keeper->view;
+
+	view->proved_version = 0;
+	if (keeper->busy && step_ends_postgres(keeper->order.step))
+		return;
+	if (keeper->busy)
+		step_cancel(keeper);
+	keeper->looking = false;
+	view->seen.pg = PG_EXITED;
+	view->seen_known = true;
+	view->seen.streaming = false;
+	view->crashed = true;
+	view->crash_seen = witnessed;
+	view->witness = false;
+	view->crash_epoch = view->note.epoch;
+	view->seen.exit_inside = inside;
+	keeper->failures = 0;
+	keeper->retry_at = 0;
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "postgres-exited", "Postgres has ended %s",
+	       inside ? "by itself" : "by a signal");
+	/* The monitor first: everything else can wait for its decision. */
+	report_send(keeper, true);
+	status_show(keeper);
+	keeper->again = true;
+}
+
+void
+keeper_on_exit(struct keeper *keeper, pgaf_time now, bool inside)
+{
+	keeper->now = now;
+	postgres_exited(keeper, inside, true);
 }
 
 void
 keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observation *seen)
 {
 	struct keeper_view *view = &keeper->view;
+	bool ran = view->seen_known && runs(view->seen.pg);
 
 	keeper->now = now;
 	keeper->looking = false;
@@ -338,45 +393,7 @@ keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observa
 	if (seen->pg == PG_STANDBY && view->history == K_HISTORY_COPIED)
 		view->history = K_HISTORY_UNKNOWN;
 	if (seen->pg == PG_EXITED && !view->crashed && !keeper->busy)
-		keeper_on_exit(keeper, now, seen->exit_inside);
-	keeper->again = true;
-}
-
-/* These end Postgres on purpose. */
-static bool
-step_ends_postgres(enum step step)
-{
-	return step == STEP_STOP || step == STEP_STOP_IMMEDIATE || step == STEP_HAND_OVER ||
-	       step == STEP_REAP || step == STEP_FENCE || step == STEP_ADOPT ||
-	       step == STEP_REWIND || step == STEP_CLONE || step == STEP_CONFIGURE;
-}
-
-void
-keeper_on_exit(struct keeper *keeper, pgaf_time now, bool inside)
-{
-	struct keeper_view *view = &keeper->view;
-
-	keeper->now = now;
-	view->proved_version = 0;
-	if (keeper->busy && step_ends_postgres(keeper->order.step))
-		return;
-	if (keeper->busy)
-		step_cancel(keeper);
-	keeper->looking = false;
-	view->seen.pg = PG_EXITED;
-	view->seen_known = true;
-	view->seen.streaming = false;
-	view->crashed = true;
-	view->crash_seen = true;
-	view->crash_epoch = view->note.epoch;
-	view->seen.exit_inside = inside;
-	keeper->failures = 0;
-	keeper->retry_at = 0;
-	log_at(&keeper->logger, PGAF_LOG_WARNING, "postgres-exited", "Postgres has ended %s",
-	       inside ? "by itself" : "by a signal");
-	/* The monitor first: everything else can wait for its decision. */
-	report_send(keeper, true);
-	status_show(keeper);
+		postgres_exited(keeper, seen->exit_inside, ran);
 	keeper->again = true;
 }
 
@@ -520,6 +537,7 @@ keeper_run(struct keeper *keeper, pgaf_time now)
 	if (keeper->ended)
 		return;
 	report_send_if_changed(keeper);
+	warn_if_held(keeper);
 	look_if_due(keeper);
 	status_show(keeper);
 	keeper->due = keeper_deadline(keeper);

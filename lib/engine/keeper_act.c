@@ -34,6 +34,7 @@ step_is_cancellable(enum step step)
 	case STEP_SETTLE:
 	case STEP_START_STANDBY:
 	case STEP_START_PRIMARY:
+	case STEP_OPEN:
 		return true;
 	case STEP_NONE:
 	case STEP_NOTE:
@@ -79,8 +80,9 @@ step_needs_goal(const struct keeper_rule *rule)
 	case STEP_STOP:
 		return rule->id >= 400; /* not a stop by SIGTERM */
 	case STEP_APPLY_SET:
-		return rule->id != 426; /* exempt: what was applied already (A(b)) */
+		return rule->id != 426 && rule->id != 444; /* exempt: applied already (A(b)) */
 	case STEP_START_PRIMARY:
+	case STEP_OPEN:
 		return true;
 	case STEP_NONE:
 	case STEP_NOTE:
@@ -103,6 +105,16 @@ step_needs_goal(const struct keeper_rule *rule)
 		break;
 	}
 	return false;
+}
+
+/* … and clients come in only on what was said after the server had come up (16). */
+static bool
+goal_is_recent(const struct keeper *keeper, const struct keeper_rule *rule)
+{
+	pgaf_time said = keeper->view.answered_at;
+
+	return keeper->now - said <= CONTACT_FRESH &&
+	       (rule->step != STEP_OPEN || said >= keeper->up_at);
 }
 
 /* ---- the note ---------------------------------------------------------- */
@@ -283,6 +295,13 @@ order_fill(struct keeper *keeper, enum step step, struct step_order *order)
 	}
 }
 
+/* It knows how the server's last run ended, so nobody else can have been let in since (16). */
+static bool
+is_witness(const struct keeper_view *view)
+{
+	return (view->crashed && view->crash_seen) || view->stayed;
+}
+
 static void
 step_start(struct keeper *keeper, const struct keeper_rule *rule)
 {
@@ -290,6 +309,8 @@ step_start(struct keeper *keeper, const struct keeper_rule *rule)
 	keeper->busy = true;
 	if (rule->step == STEP_PROMOTE)
 		keeper->promote_sent = true;
+	if (rule->step == STEP_START_PRIMARY && is_witness(&keeper->view))
+		keeper->view.witness = true;
 	/* From here on what was proved may not be in force any more, done or not. */
 	if (rule->step == STEP_APPLY_SET)
 		keeper->view.proved_version = 0;
@@ -359,8 +380,7 @@ act(struct keeper *keeper)
 		keeper->rule = rule->id;
 		return;
 	}
-	if (step_needs_goal(rule) && keeper->view.link_open &&
-	    keeper->now - keeper->view.answered_at > CONTACT_FRESH) {
+	if (step_needs_goal(rule) && keeper->view.link_open && !goal_is_recent(keeper, rule)) {
 		if (!keeper->refreshing)
 			keeper->ops->refresh(keeper->world);
 		keeper->refreshing = true;
@@ -388,6 +408,7 @@ done_stop(struct keeper *keeper, const struct step_result *result)
 	view->seen.streaming = false;
 	view->seen.waiters = 0;
 	view->seen.member_count = 0;
+	view->witness = false;
 	keeper->facts.stopped_lsn = result->lsn;
 	keeper->facts.stopped_clean = result->clean;
 	/* For the handover that was ordered, and for no other (25). */
@@ -460,10 +481,12 @@ done_copy(struct keeper_view *view)
 
 /* What it has become shows the look that follows; stopped it is no more. */
 static void
-done_start(struct keeper_view *view)
+done_start(struct keeper_view *view, enum step step)
 {
 	view->seen.pg = PG_STARTING;
 	view->crashed = false;
+	if (step == STEP_START_PRIMARY)
+		view->stayed = false;
 }
 
 static void
@@ -495,11 +518,11 @@ done(struct keeper *keeper, const struct step_result *result)
 		view->ready = K_READY;
 		break;
 	case STEP_START_PRIMARY:
-		done_start(view);
-		view->stayed = false;
-		break;
 	case STEP_START_STANDBY:
-		done_start(view);
+		done_start(view, result->step);
+		break;
+	case STEP_OPEN:
+		view->seen.closed = false;
 		break;
 	case STEP_STOP:
 	case STEP_STOP_IMMEDIATE:

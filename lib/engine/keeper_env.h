@@ -12,6 +12,7 @@
 
 #include <pgaf/log.h>
 
+#include "core/keeper_rules.h"
 #include "core/note.h"
 #include "core/steps.h"
 
@@ -75,6 +76,7 @@ struct keeper_options {
 	bool      rejoin;
 	bool      keep_running;
 	bool      allow_old_minor;
+	enum keeper_confirm confirm;
 };
 
 /* NULL when out of memory. `ops` and `world` are borrowed until keeper_free; `note` is copied. */

@@ -43,8 +43,9 @@ is_open(const struct keeper *keeper)
 		(keeper->order.step == STEP_STOP || keeper->order.step == STEP_STOP_IMMEDIATE ||
 	         keeper->order.step == STEP_HAND_OVER || keeper->order.step == STEP_FENCE);
 
-	return view->seen.pg == PG_PRIMARY && view->note.role == NOTE_PRIMARY &&
-	       view->orders_known && !view->regressed && view->leaving != K_LEAVES && !ending &&
+	return view->seen.pg == PG_PRIMARY && !view->seen.closed &&
+	       view->note.role == NOTE_PRIMARY && view->orders_known && !view->regressed &&
+	       view->leaving != K_LEAVES && !ending &&
 	       (pgaf_state_is_writable(goal) || goal == PGAF_STATE_PREPARE_PROMOTION ||
 	        goal == PGAF_STATE_STOP_REPLICATION);
 }
@@ -181,6 +182,45 @@ report_send_if_changed(struct keeper *keeper)
 		report_send(keeper, false);
 }
 
+/* Why clients are kept out of a primary that runs (16, 17d); NULL when they are not. */
+static const char *
+held_back_until(const struct keeper *keeper)
+{
+	struct keeper_facts facts;
+
+	if (keeper->view.seen.pg != PG_PRIMARY || !keeper->view.seen.closed)
+		return NULL;
+	keeper_facts_of(&keeper->view, keeper->now, &facts);
+	switch ((enum keeper_clients)facts.answer[KF_CLIENTS]) {
+	case K_CLIENTS_HELD:
+		return "clients are held back until the monitor confirms the role";
+	case K_CLIENTS_UNCONFIRMED:
+		return "clients are held back until standbys confirm the end of recovery";
+	case K_CLIENTS_IN:
+	case K_CLIENTS_DUE:
+		break;
+	}
+	return NULL;
+}
+
+void
+warn_if_held(struct keeper *keeper)
+{
+	const char *why = held_back_until(keeper);
+
+	if (why == NULL) {
+		keeper->held_since = 0;
+		keeper->held_said = false;
+		return;
+	}
+	if (keeper->held_since == 0)
+		keeper->held_since = keeper->now;
+	if (keeper->held_said || keeper->now - keeper->held_since < HELD_QUIET)
+		return;
+	keeper->held_said = true;
+	log_at(&keeper->logger, PGAF_LOG_WARNING, "clients-held-back", "%s", why);
+}
+
 static const char *
 waiting_for(const struct keeper *keeper)
 {
@@ -188,6 +228,8 @@ waiting_for(const struct keeper *keeper)
 		return "the monitor";
 	if (keeper->trouble[0] != '\0')
 		return keeper->trouble;
+	if (held_back_until(keeper) != NULL)
+		return held_back_until(keeper);
 	if (keeper->busy)
 		return step_doc(keeper->order.step);
 	return "";

@@ -14,6 +14,8 @@
 #define RETRY_FIRST  PGAF_MSEC(100)
 #define RETRY_MOST   PGAF_SECONDS(5)
 #define REMIND_AFTER PGAF_SECONDS(30)
+/* Clients that are held back for no longer than this are no news. */
+#define HELD_QUIET   PGAF_SECONDS(1)
 /* A standby is in reach when this little is missing. */
 #define REACH_RECEIVE (UINT64_C(16) << 20)
 #define REACH_REPLAY  (UINT64_C(64) << 20)
@@ -61,6 +63,9 @@ struct keeper {
 	bool                     resave;      /* the pending note could not be written */
 	bool                     late;        /* what arrives now may have waited for us */
 	uint64_t                 server_start;
+	pgaf_time                up_at;       /* when this server was first seen open for writes */
+	pgaf_time                held_since;  /* clients are held back; 0 no */
+	bool                     held_said;
 	uint64_t                 exits;
 	pgaf_lsn                 members_flush; /* sum, to see progress */
 	pgaf_time                stuck_since;   /* waiters without progress; 0 none */
@@ -82,6 +87,7 @@ bool report_differs(const struct report *sent, const struct report *next);
 void report_send(struct keeper *keeper, bool urgent);
 void report_send_if_changed(struct keeper *keeper);
 void status_show(struct keeper *keeper);
+void warn_if_held(struct keeper *keeper);
 
 /* keeper_act.c */
 void act(struct keeper *keeper);

@@ -103,6 +103,7 @@ visit_all(const struct conf *conf, struct text *to, visit_fn visit)
 	visit_number(to, visit, "pgaf.node", conf->self);
 	visit_number(to, visit, "pgaf.upstream", conf->upstream);
 	visit_number(to, visit, "pgaf.admission", conf->admission);
+	visit(to, "pgaf.closed", conf->closed ? "on" : "off");
 }
 
 static void
@@ -219,6 +220,10 @@ lookup_number(const char *content, const char *name)
 void
 conf_read(const char *content, struct conf *conf)
 {
+	char closed[8] = "";
+
+	conf->closed = conf_lookup(content, "pgaf.closed", closed, sizeof(closed)) &&
+	               strcmp(closed, "on") == 0;
 	conf->self = lookup_number(content, "pgaf.node");
 	conf->upstream = lookup_number(content, "pgaf.upstream");
 	conf->admission = lookup_number(content, "pgaf.admission");

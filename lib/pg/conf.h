@@ -27,6 +27,7 @@ struct conf {
 	uint32_t limits[LIMIT_COUNT]; /* at least these, for a standby; 0 = not ours */
 	uint32_t senders;             /* max_wal_senders and max_replication_slots */
 	uint32_t slots;
+	bool closed;    /* pg_hba.conf holds clients back, or may */
 	bool log_hints; /* no checksums: pg_rewind needs them */
 	bool wal_level; /* the operator's is too low */
 	/* Of the options; borrowed. */

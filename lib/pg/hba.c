@@ -11,6 +11,10 @@
 
 #define BEGIN "# pgaf begin: written by pgaf as a whole, changes inside are lost\n"
 #define END "# pgaf end\n"
+/* Physical replication by others reads no table: it is not meant by "all". */
+#define CLOSED                                                                 \
+	"# Clients are held back until this primary is known to be the one.\n" \
+	"local all all reject\nhost all all all reject\n"
 
 static bool
 is_cert(const struct hba *hba)
@@ -29,7 +33,9 @@ hba_lines(const struct hba *hba, struct text *to)
 	          strcmp(hba->os_user, "postgres") == 0 ? "" : " map=pgaf_local");
 	text_addf(to, "%s replication pgaf_replicator all %s\n", type, nodes);
 	text_addf(to, "%s all pgaf_replicator,pgaf_probe all %s\n", type, nodes);
-	for (size_t i = 0; i < hba->network_count; i++)
+	if (hba->closed)
+		text_add(to, CLOSED);
+	for (size_t i = 0; i < hba->network_count && !hba->closed; i++)
 		text_addf(to, "%s all all %s %s\n", type, hba->networks[i], hba->auth);
 }
 

@@ -18,6 +18,7 @@ struct hba {
 	const char *os_user;         /* that we run as */
 	const char *const *networks; /* CIDR, samenet, all */
 	size_t network_count;
+	bool closed; /* clients stay out: only our own roles and the superuser of the socket */
 };
 
 /* The lines themselves, without markers: also what --skip-pg-hba prints. */

@@ -45,6 +45,7 @@ attach_forget(struct instance *in)
 	in->process = NULL;
 	in->postmaster = 0;
 	in->signalled = false;
+	in->held_back = false;
 }
 
 void

@@ -23,10 +23,13 @@
 /* Rotation of certificates is the operator's; a node's own lasts as long as a node does. */
 #define CERTIFICATE_DAYS "3650"
 
+enum configure_extent { WRITE_CONF, WRITE_GATE, WRITE_ALL };
+
 struct configure_job {
 	char conf_path[INSTANCE_PATH_MAX + 32];
 	char conf_text[CONF_ROOM];
-	bool only_conf;
+	enum configure_extent extent;
+	bool closed; /* clients are held back */
 	char main_path[INSTANCE_PATH_MAX + 32];
 	char auto_path[INSTANCE_PATH_MAX + 32]; /* "" = a server runs: SQL does it */
 	char hba_path[INSTANCE_PATH_MAX + 32];  /* "" = not ours to write */
@@ -151,22 +154,39 @@ edit_auto(const struct configure_job *job, const char *old, struct text *to)
 	return dropped;
 }
 
+/* With the maps that its lines name. */
+static int
+write_hba(const struct configure_job *job, struct pgaf_error *error)
+{
+	int code = 0;
+
+	if (job->ident_path[0] != '\0')
+		code = edit_file(job, job->ident_path, edit_ident, error);
+	if (code == 0 && job->hba_path[0] != '\0')
+		code = edit_file(job, job->hba_path, edit_hba, error);
+	return code;
+}
+
 static int
 configure_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
 {
 	const struct configure_job *job = arg;
-	int code = write_if_new(job->conf_path, job->conf_text, error);
+	int code = 0;
 
 	(void)stop;
-	if (job->only_conf || code < 0)
+	/* pgaf.conf says that clients may be held back before they are, and after they were: what
+	 * dies in between is found, and finished (16). */
+	if (!job->closed)
+		code = write_hba(job, error);
+	if (code == 0)
+		code = write_if_new(job->conf_path, job->conf_text, error);
+	if (code == 0 && job->closed)
+		code = write_hba(job, error);
+	if (job->extent != WRITE_ALL || code < 0)
 		return code;
 	code = edit_file(job, job->main_path, edit_main, error);
 	if (code == 0 && job->auto_path[0] != '\0' && disk_exists(job->auto_path))
 		code = edit_file(job, job->auto_path, edit_auto, error);
-	if (code == 0 && job->ident_path[0] != '\0')
-		code = edit_file(job, job->ident_path, edit_ident, error);
-	if (code == 0 && job->hba_path[0] != '\0')
-		code = edit_file(job, job->hba_path, edit_hba, error);
 	return code;
 }
 
@@ -274,7 +294,8 @@ prepare_hba(const struct instance *in, struct configure_job *job)
 	                  .ssl = in->ssl,
 	                  .os_user = in->os_user,
 	                  .networks = networks,
-	                  .network_count = in->network_count};
+	                  .network_count = in->network_count,
+	                  .closed = in->conf.closed};
 	hba_lines(&hba, &lines);
 	hba_ident_lines(&hba, &ident);
 	name_file(job->hba_path, sizeof(job->hba_path), in->config_dir, "pg_hba.conf");
@@ -284,7 +305,7 @@ prepare_hba(const struct instance *in, struct configure_job *job)
 }
 
 static struct configure_job *
-make_job(struct instance *in, bool only_conf)
+make_job(struct instance *in, enum configure_extent extent)
 {
 	struct configure_job *job = calloc(1, sizeof(*job));
 	struct text content = {0};
@@ -297,13 +318,15 @@ make_job(struct instance *in, bool only_conf)
 	text_init(&owned, job->owned, sizeof(job->owned));
 	conf_write(&in->conf, &content);
 	conf_owned_names(&in->conf, &owned);
-	job->only_conf = only_conf;
+	job->extent = extent;
+	job->closed = in->conf.closed;
 	name_file(job->conf_path, sizeof(job->conf_path), in->config_dir, CONF_FILE);
 	name_file(job->main_path, sizeof(job->main_path), in->config_dir, "postgresql.conf");
 	if (in->postmaster == 0)
 		name_file(job->auto_path, sizeof(job->auto_path), in->pgdata,
 		          "postgresql.auto.conf");
-	if (!in->skip_hba)
+	/* A gate that was closed is opened, whatever the options say since. */
+	if (extent == WRITE_GATE || (extent == WRITE_ALL && !in->skip_hba))
 		prepare_hba(in, job);
 	return job;
 }
@@ -335,7 +358,30 @@ void
 conf_save(struct instance *in, task_then then)
 {
 	in->task.conf_then = then;
-	task_job(in, configure_work, make_job(in, true), conf_saved);
+	task_job(in, configure_work, make_job(in, WRITE_CONF), conf_saved);
+}
+
+/* ---- and whether clients are held back --------------------------------------------- */
+
+static void
+gate_saved(struct instance *in)
+{
+	in->conf.closed = in->task.hold;
+	in->task.conf_then(in);
+}
+
+/* Until the files are durable the gate is where it was: what writes them next keeps it there. */
+void
+gate_save(struct instance *in, bool closed, task_then then)
+{
+	bool before = in->conf.closed;
+
+	in->task.hold = closed;
+	in->task.conf_then = then;
+	in->conf.closed = closed;
+	struct configure_job *job = make_job(in, WRITE_GATE);
+	in->conf.closed = before || closed;
+	task_job(in, configure_work, job, gate_saved);
 }
 
 /* ---- everything ------------------------------------------------------------------- */
@@ -402,7 +448,7 @@ write_files(struct instance *in)
 {
 	if (in->skip_hba)
 		print_hba(in);
-	task_job(in, configure_work, make_job(in, false), files_written);
+	task_job(in, configure_work, make_job(in, WRITE_ALL), files_written);
 }
 
 static void
@@ -422,6 +468,9 @@ configure_all(struct instance *in, task_then then)
 	struct text text = TEXT(subject);
 
 	in->task.conf_then = then;
+	/* A standby holds nobody back; its files may come from a primary that did. */
+	if (in->observer.any && in->observer.seen.pg == PG_STANDBY)
+		in->conf.closed = false;
 	instance_choose_bindir(in);
 	instance_find_config(in);
 	attach_look(in);

@@ -130,6 +130,7 @@ struct task {
 	pgaf_time kicked; /* age of the stage when WAL was last made */
 	bool late;
 	bool primary; /* START: read-write is asked for */
+	bool hold;    /* … with clients held back */
 	pid_t pid;
 	uint32_t sender_count;
 	struct walsender senders[WALSENDERS_MAX];
@@ -152,6 +153,8 @@ struct observer {
 	bool settings_not_ours;
 	pgaf_time settings_at;
 	uint64_t poisoned;       /* start of the server whose released position lies (1c) */
+	pgaf_time asked_at;      /* the round under way */
+	pgaf_time opened_at;     /* clients were let in */
 	long receiver;           /* walreceiver of the last round */
 	pgaf_time slots_at;      /* when a standby's slots were last moved */
 	struct observation seen; /* the last one that was delivered */
@@ -211,6 +214,7 @@ struct instance {
 	struct loop_process *process; /* … or found it */
 	bool exited;                  /* it ended by itself, and nothing was done about it yet */
 	bool stopping;                /* a step of ours asked it to end */
+	bool held_back; /* we started it with clients held back, and have not let them in */
 	bool signalled; /* it was told to end, and will even if the step is cancelled */
 	uint64_t exits;
 	bool exit_inside;
@@ -293,6 +297,8 @@ const char *task_last_line(const char *output, char *to, size_t room);
 /* ---- parts that steps share ------------------------------------------------------- */
 /* Write pgaf.conf from in->conf durably, and reload when a server runs. */
 void conf_save(struct instance *in, task_then then);
+/* pgaf.conf and our HBA block, with clients held back or let in, durably; no reload. */
+void gate_save(struct instance *in, bool closed, task_then then);
 /* Configuration, HBA, certificates, as CONFIGURE does. */
 void configure_all(struct instance *in, task_then then);
 void start_server(struct instance *in, bool primary, task_then then);
@@ -321,6 +327,7 @@ void create_initdb(struct instance *in);
 void adopt_start(struct instance *in);
 void configure_start(struct instance *in);
 void start_primary(struct instance *in);
+void open_start(struct instance *in);
 void start_standby(struct instance *in);
 void stop_fast(struct instance *in);
 void stop_immediate(struct instance *in);

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #define LOOK_EVERY PGAF_MSEC(5)
 /* A standby that is not consistent yet goes on by itself. */
 #define STANDBY_PATIENCE PGAF_SECONDS(2)
+#define OPEN_EVERY PGAF_MSEC(1)
+#define OPEN_LIMIT PGAF_SECONDS(30)
 #define STALE_AGAIN PGAF_MSEC(100)
 #define STALE_PATIENCE PGAF_SECONDS(10)
 
@@ -214,6 +217,7 @@ spawn(struct instance *in)
 		task_end(in, STEP_FAILED, "%s", error.text);
 		return;
 	}
+	in->held_back = in->conf.closed;
 	task_stage(in);
 	task_after(in, LOOK_EVERY, look);
 }
@@ -243,9 +247,19 @@ signal_set(struct instance *in)
 }
 
 static void
-nothing_left(struct instance *in)
+gate_set(struct instance *in)
 {
 	start_signal_file(in, !in->task.primary, signal_set);
+}
+
+/* A standby's clients are never held back, and a promotion finds nothing to open. */
+static void
+nothing_left(struct instance *in)
+{
+	if (in->task.hold || in->conf.closed)
+		gate_save(in, in->task.hold, gate_set);
+	else
+		gate_set(in);
 }
 
 void
@@ -289,7 +303,58 @@ void
 start_primary(struct instance *in)
 {
 	in->task.number = !attach_look(in);
+	in->task.hold = !in->skip_hba;
+	if (in->task.number != 0 && in->skip_hba)
+		instance_log(in, PGAF_LOG_WARNING, "clients-not-held-back",
+		             "pg_hba.conf is left alone: clients that connect directly come in "
+		             "before the role of this primary is confirmed");
 	start_server(in, true, primary_started);
+}
+
+/* ---- clients come in --------------------------------------------------------------- */
+
+static void open_look(struct instance *in);
+
+static void
+open_seen(struct instance *in, const PGresult *rows)
+{
+	if (PQgetvalue(rows, 0, 0)[0] == 't') {
+		in->held_back = false;
+		in->observer.opened_at = loop_now(in->loop);
+		in->observer.seen.closed = false;
+		observe_start(in);
+		task_done(in);
+	} else if (task_age(in) > OPEN_LIMIT) {
+		task_end(in, STEP_FAILED, "the server does not read its configuration again");
+	} else {
+		task_after(in, OPEN_EVERY, open_look);
+	}
+}
+
+/* The postmaster signals our session, then reads pg_hba.conf, then takes the next client. */
+static void
+open_look(struct instance *in)
+{
+	task_sql(in, "SELECT current_setting('pgaf.closed', true) IS DISTINCT FROM 'on'",
+	         open_seen);
+}
+
+static void
+open_saved(struct instance *in)
+{
+	attach_signal(in, SIGHUP);
+	observe_settings_changed(in);
+	task_stage(in);
+	open_look(in);
+}
+
+void
+open_start(struct instance *in)
+{
+	if (!attach_look(in))
+		task_end(in, STEP_FAILED, "Postgres does not run");
+	else
+		gate_save(in, false, open_saved);
 }
 
 void

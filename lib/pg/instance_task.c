@@ -21,6 +21,7 @@ static const task_then starters[STEP_COUNT] = {
 	[STEP_ADOPT] = adopt_start,
 	[STEP_CONFIGURE] = configure_start,
 	[STEP_START_PRIMARY] = start_primary,
+	[STEP_OPEN] = open_start,
 	[STEP_START_STANDBY] = start_standby,
 	[STEP_STOP] = stop_fast,
 	[STEP_STOP_IMMEDIATE] = stop_immediate,

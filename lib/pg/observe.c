@@ -65,6 +65,7 @@ see_directory(struct instance *in, struct observation *seen)
 	seen->standby_signal = data_file_exists(in, "standby.signal");
 	seen->upstream = in->conf.upstream;
 	seen->admission = in->conf.admission;
+	seen->closed = in->held_back;
 	text_copy(seen->sync_names, sizeof(seen->sync_names), in->conf.sync_names);
 	heartbeat_see(in, seen);
 }
@@ -220,6 +221,9 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 	observe_read(rows, &control, &seen, &pids);
 	if (pids.liar != 0)
 		poisoned(in, &seen, pids.liar);
+	/* What was asked before they came in may not know it yet. */
+	seen.closed =
+		(seen.closed && in->observer.asked_at > in->observer.opened_at) || in->held_back;
 	seen.poisoned = seen.server_start != 0 && in->observer.poisoned == seen.server_start;
 	if (in->observer.settings_not_ours)
 		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
@@ -295,6 +299,7 @@ ask(struct instance *in)
 	char sql[STATEMENT_ROOM];
 	struct text text = TEXT(sql);
 
+	observer->asked_at = loop_now(in->loop);
 	if (!observer->settings_read || observer->settings_not_ours ||
 	    loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
 		ask_settings(in);

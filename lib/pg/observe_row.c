@@ -36,6 +36,7 @@
 	X(NAMES, "current_setting('synchronous_standby_names')")                                 \
 	X(CONNINFO, "current_setting('primary_conninfo')")                                       \
 	X(UPSTREAM, "current_setting('pgaf.upstream', true)")                                    \
+	X(CLOSED, "current_setting('pgaf.closed', true) = 'on'")                                 \
 	X(START, "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint")           \
 	X(RETAINED, "(SELECT max(pg_wal_lsn_diff(CASE WHEN r THEN pg_last_wal_replay_lsn()"      \
 	            " ELSE pg_current_wal_lsn() END, restart_lsn))::bigint"                      \
@@ -313,6 +314,7 @@ observe_read(const PGresult *rows, const struct control *control, struct observa
 	seen->vetoes |= read_vetoes(rows, control, recovery);
 	seen->upstream = (pgaf_node_id)get_number(rows, COLUMN_UPSTREAM);
 	seen->server_start = get_number(rows, COLUMN_START);
+	seen->closed = is_true(rows, COLUMN_CLOSED);
 	seen->slot_retained = get_number(rows, COLUMN_RETAINED);
 	text_copy(seen->sync_names, sizeof(seen->sync_names), get(rows, COLUMN_NAMES));
 	pids->receiver = (long)get_number(rows, COLUMN_RECEIVER_PID);

@@ -328,6 +328,7 @@ step_go(struct m_state *s, unsigned node, struct step_result *result)
 	case STEP_KEEP_WAL:
 	case STEP_KEEP_STANDBY:
 	case STEP_CUT_CLIENTS:
+	case STEP_OPEN: /* clients get in with every start, as with --skip-pg-hba */
 		return ends(result, STEP_DONE, "");
 	case STEP_DETACH:
 	case STEP_INITDB:

@@ -45,7 +45,7 @@ session_open(struct sim *sim, struct event *event)
 
 	if (session->open || session->number != event->x || sim->writers_off)
 		return;
-	if (!pg_accepts(pg) || pg->status != PG_PRIMARY) {
+	if (!pg_accepts(pg) || pg->status != PG_PRIMARY || pg->closed) {
 		session_later(sim, event->a, event->b, PGAF_MSEC(100), session_open);
 		return;
 	}

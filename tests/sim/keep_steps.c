@@ -135,6 +135,7 @@ step_start(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		if (!pg->postmaster) {
 			if (primary || sim->brk != BREAK_SIGNAL)
 				pg->standby_signal = !primary;
+			pg->closed = primary;
 			pg_start(sim, node);
 		}
 		return PGAF_MSEC(5);
@@ -144,6 +145,23 @@ step_start(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	if (sim->now - run->began > PGAF_SECONDS(60))
 		return step_ends(run, STEP_FAILED, "it does not come up");
 	return PGAF_MSEC(5);
+}
+
+/* The files, then the reload, which may come after the keeper has died. */
+static pgaf_time
+step_open(struct sim *sim, pgaf_node_id node, struct run_step *run)
+{
+	struct pg *pg = &sim->pg[node];
+
+	if (!pg->postmaster || pg->status != PG_PRIMARY)
+		return step_ends(run, STEP_FAILED, "it is not open for writes");
+	if (run->stage++ == 0)
+		return pg_disk(sim, node, PGAF_MSEC(3));
+	if (pg->postmaster_frozen)
+		return PGAF_MSEC(5);
+	if (pg->closed)
+		pg_let_in(sim, node);
+	return step_ends(run, STEP_DONE, "");
 }
 
 static pgaf_time
@@ -426,8 +444,10 @@ step_fence(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	}
 	if (!pg->has_data || sim->now - run->began > PGAF_SECONDS(30))
 		return step_ends(run, STEP_FAILED, "it does not come up as a standby");
-	if (!pg->postmaster)
+	if (!pg->postmaster) {
+		pg->closed = false;
 		pg_start(sim, node);
+	}
 	return PGAF_MSEC(5);
 }
 
@@ -442,6 +462,8 @@ step_advance(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	case STEP_START_PRIMARY:
 	case STEP_START_STANDBY:
 		return step_start(sim, node, run);
+	case STEP_OPEN:
+		return step_open(sim, node, run);
 	case STEP_STOP:
 	case STEP_STOP_IMMEDIATE:
 	case STEP_REAP:

@@ -76,6 +76,14 @@ pg_open(struct sim *sim, pgaf_node_id node)
 	pg->replay = pg->flush;
 	TRACE(sim, host_name(node), "postgres > open for writes on timeline %u",
 	      pg_timeline(sim, pg));
+	if (!pg->closed)
+		pg_let_in(sim, node);
+}
+
+void
+pg_let_in(struct sim *sim, pgaf_node_id node)
+{
+	sim->pg[node].closed = false;
 	check_opened(sim, node);
 	clients_wake(sim, node);
 }
@@ -427,6 +435,7 @@ pg_copy(struct sim *sim, pgaf_node_id from, pgaf_node_id to)
 	pg->file = (struct sync_set){0};
 	pg->upstream = 0;
 	pg->admission = 0;
+	pg->closed = false;
 }
 
 void
@@ -486,6 +495,7 @@ pg_observe_running(const struct sim *sim, const struct pg *pg, struct observatio
 	seen->consistent = true;
 	seen->replay = pg->replay;
 	seen->server_start = pg->start_number;
+	seen->closed = pg->closed;
 	seen->waiters = pg->waiter_count;
 	seen->streaming = pg->receiver.streaming;
 	seen->walreceiver = pg->receiver.running;

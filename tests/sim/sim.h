@@ -201,6 +201,7 @@ struct pg {
 	enum pg_status status; /* ABSENT, STOPPED, EXITED, STARTING, STOPPING, STANDBY, PRIMARY */
 	bool postmaster;       /* runs; false with status EXITED while others linger */
 	bool postmaster_frozen;
+	bool closed; /* started with clients held back, and they were not let in yet */
 	uint64_t start_number;
 	uint32_t starts; /* lately: more than a few are circles */
 	pgaf_time starts_since;
@@ -438,6 +439,7 @@ void probe_target_died(struct sim *sim, uint32_t target, bool silent);
 
 /* ---- clients (clients.c) --------------------------------------------------------- */
 
+void pg_let_in(struct sim *sim, pgaf_node_id node);    /* the clients that were held back */
 void clients_wake(struct sim *sim, pgaf_node_id node); /* it may accept writes now */
 void clients_cut(struct sim *sim, pgaf_node_id node);
 void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, pgaf_lsn lsn);

@@ -30,6 +30,7 @@ struct settings {
 	bool     rejoin;
 	bool     keep_running;
 	bool     allow_old_minor;
+	char     confirm_recovery[8];
 };
 
 #define AT(member)   .offset = offsetof(struct settings, member)
@@ -83,6 +84,9 @@ static const struct option_spec specs[] = {
 	 .doc = "leave Postgres running when the node is dropped"},
 	{.name = "allow-old-minor", .type = OPTION_FLAG, AT(allow_old_minor),
 	 .doc = "run releases whose synchronous replication has known bugs"},
+	{.name = "confirm-recovery", .type = OPTION_CHOICE, TEXT_AT(confirm_recovery),
+	 .initial = "auto", .choices = "auto|always|never",
+	 .doc = "keep clients out of a restarted primary until standbys have what it recovered"},
 	{.name = "bindir", .type = OPTION_TEXT, DAEMON_TEXT(bindir), .argument = "DIR",
 	 .doc = "PostgreSQL's programs; default: those of the data's version"},
 	DAEMON_OPTIONS("/etc/pgaf/keeper.yml"),
@@ -132,6 +136,7 @@ make_options(struct settings *s)
 		.rejoin               = s->rejoin,
 		.keep_running         = s->keep_running,
 		.allow_old_minor      = s->allow_old_minor,
+		.confirm_recovery     = s->confirm_recovery,
 		.log_level            = daemon_log_level(common),
 	};
 }

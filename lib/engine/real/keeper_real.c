@@ -210,6 +210,25 @@ keeper_make_http(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *o
 	return keeper->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }
 
+static int
+keeper_take_confirm(struct pgaf_keeper *keeper, const char *word, struct pgaf_error *error)
+{
+	static const char *const words[] = {
+		[CONFIRM_AUTO]   = "auto",
+		[CONFIRM_ALWAYS] = "always",
+		[CONFIRM_NEVER]  = "never",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		keeper->options.confirm = (enum keeper_confirm)i;
+		return 0;
+	}
+	return error_set(error, PGAF_ECONFIG,
+	                 "confirm_recovery is auto, always or never, not \"%s\"", word);
+}
+
 /* The part that touches nothing: are the options right? */
 static int
 keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
@@ -226,6 +245,9 @@ keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *opt
 	if (result < 0)
 		return result;
 	keeper_fill(keeper, options);
+	result = keeper_take_confirm(keeper, api_text(options->confirm_recovery, "auto"), error);
+	if (result < 0)
+		return result;
 	keeper->loop = loop_new(error);
 	if (!keeper->loop)
 		return error->code;

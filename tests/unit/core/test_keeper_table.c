@@ -37,6 +37,9 @@ enum difference {
 	KEPT = 1 << 19,         /* divergent WAL was kept aside */
 	OTHER_TIMELINE = 1 << 20, /* not on the timeline of the note */
 	COMES_UP = 1 << 21,     /* not consistent yet */
+	CLOSED = 1 << 22,       /* started with clients held back */
+	WITNESS = 1 << 23,      /* … by the process that saw the crash */
+	CONFIRMS = 1 << 24,     /* … until standbys confirmed the end of recovery */
 };
 
 struct example {
@@ -83,6 +86,10 @@ static const struct example examples[] = {
 	EXAMPLE(412, PRIMARY, PRIMARY, STOPPED, CUT_OFF),
 	EXAMPLE(414, PRIMARY, PRIMARY, STOPPED, NEEDS_CONFIG),
 	EXAMPLE(416, PRIMARY, PRIMARY, STOPPED, 0),
+	EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED),
+	EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED | UNPROVED),
+	EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED | CONFIRMS),
+	EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF | WITNESS),
 	EXAMPLE(418, PRIMARY, PRIMARY, STANDBY, 0),
 	EXAMPLE(419, PRIMARY, PRIMARY, STANDBY, CUT_OFF | STAYED),
 	EXAMPLE(420, WAIT_PRIMARY, PRIMARY, PRIMARY, ASYNC | UNPROVED | UNNOTED),
@@ -95,10 +102,15 @@ static const struct example examples[] = {
 	EXAMPLE(434, PRIMARY, PRIMARY, PRIMARY, NEEDS_SLOTS),
 	EXAMPLE(440, PRIMARY, PRIMARY, PRIMARY, UNPROVED | UNNOTED),
 	EXAMPLE(442, PRIMARY, PRIMARY, PRIMARY, UNPROVED),
+	EXAMPLE(442, PRIMARY, PRIMARY, PRIMARY, CLOSED | CONFIRMS | UNPROVED),
+	EXAMPLE(444, PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF | WITNESS | CONFIRMS | UNPROVED),
 	EXAMPLE(450, SINGLE, PRIMARY, PRIMARY, ASYNC),
 	EXAMPLE(452, WAIT_PRIMARY, PRIMARY, PRIMARY, ASYNC),
 	EXAMPLE(454, PRIMARY, PRIMARY, PRIMARY, 0),
+	EXAMPLE(454, PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF),
+	EXAMPLE(452, WAIT_PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF | WITNESS | ASYNC),
 	EXAMPLE(490, PRIMARY, STANDBY, STOPPED, 0),
+	EXAMPLE(490, PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF | UNPROVED),
 
 	EXAMPLE(500, DRAINING, PRIMARY, PRIMARY, 0),
 	EXAMPLE(510, DEMOTED, PRIMARY, PRIMARY, 0),
@@ -133,6 +145,7 @@ static const struct example examples[] = {
 	EXAMPLE(700, PREPARE_PROMOTION, STANDBY, STANDBY, 0, .claim = K_CLAIM_RENOUNCED),
 	EXAMPLE(702, PREPARE_PROMOTION, STANDBY, STOPPED, 0, .claim = K_CLAIM_RENOUNCED),
 	EXAMPLE(710, PREPARE_PROMOTION, PROMOTING, STANDBY, 0, .claim = K_CLAIM_LOST),
+	EXAMPLE(718, PREPARE_PROMOTION, PRIMARY, PRIMARY, CLOSED, .claim = K_CLAIM_GRANTED),
 	EXAMPLE(720, PREPARE_PROMOTION, PRIMARY, PRIMARY, UNSETTLED, .claim = K_CLAIM_GRANTED),
 	EXAMPLE(722, PREPARE_PROMOTION, PRIMARY, PRIMARY, 0, .claim = K_CLAIM_GRANTED),
 	EXAMPLE(724, PREPARE_PROMOTION, PRIMARY, STOPPED, 0, .claim = K_CLAIM_GRANTED),
@@ -216,6 +229,9 @@ view_differ(uint32_t differences, struct keeper_view *view)
 	view->crash_epoch = goal->epoch;
 	view->stayed = (differences & STAYED) != 0;
 	view->regressed = (differences & REGRESSED) != 0;
+	view->seen.closed = (differences & CLOSED) != 0;
+	view->witness = (differences & WITNESS) != 0;
+	view->confirm = (differences & CONFIRMS) != 0 ? CONFIRM_ALWAYS : CONFIRM_AUTO;
 	view->drifted = (differences & DRIFTED) != 0;
 	view->wal_kept = (differences & KEPT) != 0;
 	view->leaving = (differences & LEAVES) != 0 ? K_LEAVES : K_STAYS;
@@ -467,6 +483,60 @@ START_TEST(test_a_set_is_in_force_when_it_is_proved_and_seen)
 }
 END_TEST
 
+START_TEST(test_who_is_held_back_waits_for_the_store)
+{
+	struct keeper_view view;
+
+	view_of(&(struct example)EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED), &view);
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	view.link_open = false; /* a process that did not see the crash asks */
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_HELD);
+	view.witness = true;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	view.seen.sync_names[0] = '\0'; /* the set of the note is not what runs */
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_HELD);
+
+	/* Where no commit waits the store must be asked. */
+	view_of(&(struct example)EXAMPLE(417, SINGLE, PRIMARY, PRIMARY, CLOSED | ASYNC | WITNESS),
+	        &view);
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	view.link_open = false;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_HELD);
+	view.seen.closed = false;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_IN);
+	view.seen.closed = true;
+	view.seen.pg = PG_STARTING;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_IN);
+}
+END_TEST
+
+START_TEST(test_recovery_is_confirmed_where_commits_always_wait)
+{
+	struct keeper_view view;
+
+	view_of(&(struct example)EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED | UNPROVED), &view);
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	view.orders.settings.number_sync = 1;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	view.proved_version = view.orders.goal.set.version;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	view.orders.goal.set.count = 0; /* more than there are: nobody confirms */
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	view.confirm = CONFIRM_NEVER;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+
+	/* Cut off it confirms as well; who was never told how many assumes so. */
+	view_of(&(struct example)EXAMPLE(444, PRIMARY, PRIMARY, PRIMARY,
+	                                 CLOSED | CUT_OFF | WITNESS | CONFIRMS | UNPROVED),
+	        &view);
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	view.confirm = CONFIRM_AUTO;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	view.orders_known = false;
+	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+}
+END_TEST
+
 START_TEST(test_an_upstream_is_right_with_its_admission)
 {
 	struct keeper_view view;
@@ -536,6 +606,8 @@ main(void)
 	tcase_add_test(answers, test_each_way_postgres_can_be);
 	tcase_add_test(answers, test_a_goal_is_accepted_when_all_of_it_is_noted);
 	tcase_add_test(answers, test_a_set_is_in_force_when_it_is_proved_and_seen);
+	tcase_add_test(answers, test_who_is_held_back_waits_for_the_store);
+	tcase_add_test(answers, test_recovery_is_confirmed_where_commits_always_wait);
 	tcase_add_test(answers, test_an_upstream_is_right_with_its_admission);
 	tcase_add_test(answers, test_a_standby_comes_up_until_its_end_is_known);
 	tcase_add_test(answers, test_facts_have_names_questions_and_words);

@@ -283,6 +283,7 @@ static const struct field seen_fields[] = {
 	AT(U32, observation, admission),
 	AT(LSN, observation, upstream_lsn),
 	AT(U64, observation, server_start),
+	AT(BOOL, observation, closed),
 	AT(BOOL, observation, poisoned),
 	AT(U32, observation, waiters),
 	AT(U32, observation, disk_ms),

@@ -6,6 +6,7 @@
  */
 
 #include <check.h>
+#include <libpq-fe.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,58 @@ START_TEST(test_instance_creates_a_primary)
 	                               "'pgaf_replicator')"),
 	                 "3");
 	pair_sql(one, "CREATE TABLE row (n int)");
+}
+END_TEST
+
+static bool
+lets_in(const struct pair_node *node, const char *user, const char *password)
+{
+	char port[16];
+	struct text text = TEXT(port);
+
+	text_addf(&text, "%u", (unsigned)node->port);
+	/* No file of somebody's home directory. */
+	const char *const none = "/nonexistent";
+	const char *keywords[] = {"host",   "port",        "user",    "password",
+	                          "dbname", "sslmode",     "sslcert", "gssencmode",
+	                          "sslkey", "sslrootcert", NULL};
+	const char *values[] = {"127.0.0.1", port,      user, password, "postgres", "require",
+	                        none,        "disable", none, none,     NULL};
+	PGconn *conn = PQconnectdbParams(keywords, values, 0);
+	bool in = PQstatus(conn) == CONNECTION_OK;
+
+	if (!in)
+		ck_assert_msg(strstr(PQerrorMessage(conn), "pg_hba.conf rejects") != NULL, "%s",
+		              PQerrorMessage(conn));
+	PQfinish(conn);
+	return in;
+}
+
+static bool
+lets_clients_in(const struct pair_node *node)
+{
+	return lets_in(node, "clerk", "it's a:secret\\");
+}
+
+/* Until they are let in, by this process or the next; our own roles come in always. */
+START_TEST(test_instance_holds_clients_back)
+{
+	ck_assert(pair_observe(one)->closed);
+	ck_assert(!lets_clients_in(one));
+	ck_assert(lets_in(one, "pgaf_probe", "probe"));
+	ck_assert(lets_in(one, "pgaf_replicator", "re:pli\\cate'"));
+
+	pair_close(one);
+	pair_open(one);
+	ck_assert(pair_observe(one)->closed);
+	pair_step(one, STEP_CONFIGURE);
+	ck_assert(!lets_clients_in(one));
+	pair_step(one, STEP_OPEN);
+	ck_assert(lets_clients_in(one));
+	ck_assert(!pair_observe(one)->closed);
+	pair_step(one, STEP_OPEN);
+	pair_step(one, STEP_CONFIGURE);
+	ck_assert(lets_clients_in(one));
 }
 END_TEST
 
@@ -455,6 +508,23 @@ START_TEST(test_instance_fences)
 }
 END_TEST
 
+/* What held them back when it was the primary is gone before it is a standby. */
+START_TEST(test_instance_holds_back_no_client_of_a_standby)
+{
+	ck_assert(pair_observe(two)->closed);
+	ck_assert(!lets_clients_in(two));
+	pair_step(two, STEP_STOP);
+	pair_step(two, STEP_START_STANDBY);
+	ck_assert(lets_clients_in(two));
+	ck_assert(!pair_observe(two)->closed);
+	pair_step(two, STEP_STOP);
+	pair_step(two, STEP_START_PRIMARY);
+	ck_assert(!lets_clients_in(two));
+	pair_step(two, STEP_OPEN);
+	ck_assert(lets_clients_in(two));
+}
+END_TEST
+
 /* A crashed backend takes the postmaster with it, and that is not a signal from outside. */
 START_TEST(test_instance_tells_a_crash_from_inside)
 {
@@ -501,6 +571,7 @@ instance_suite(void)
 	tcase_add_unchecked_fixture(tcase, pair_create, pair_remove);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_instance_creates_a_primary);
+	tcase_add_test(tcase, test_instance_holds_clients_back);
 	tcase_add_test(tcase, test_instance_repeats_steps);
 	tcase_add_test(tcase, test_instance_resets_what_alter_system_took);
 	tcase_add_test(tcase, test_instance_clones_a_standby);
@@ -515,6 +586,7 @@ instance_suite(void)
 	tcase_add_test(tcase, test_instance_attaches_again);
 	tcase_add_test(tcase, test_instance_hands_over_cleanly);
 	tcase_add_test(tcase, test_instance_fences);
+	tcase_add_test(tcase, test_instance_holds_back_no_client_of_a_standby);
 	tcase_add_test(tcase, test_instance_tells_a_crash_from_inside);
 	tcase_add_test(tcase, test_instance_clones_over_old_data);
 	suite_add_tcase(suite, tcase);

@@ -75,6 +75,7 @@ START_TEST(test_conf_reads_what_it_wrote)
 	struct conf wrote = {.self = 3,
 	                     .upstream = 2,
 	                     .admission = 7,
+	                     .closed = true,
 	                     .conninfo = "host='10.0.0.1' password='it\\'s \\\\'",
 	                     .sync_names = "ANY 1 (pgaf_2_7)",
 	                     .senders = 24,
@@ -91,6 +92,7 @@ START_TEST(test_conf_reads_what_it_wrote)
 	ck_assert_uint_eq(got.self, 3);
 	ck_assert_uint_eq(got.upstream, 2);
 	ck_assert_uint_eq(got.admission, 7);
+	ck_assert(got.closed);
 	ck_assert_str_eq(got.conninfo, wrote.conninfo);
 	ck_assert_str_eq(got.sync_names, wrote.sync_names);
 	ck_assert_uint_eq(got.senders, 24);
@@ -144,6 +146,34 @@ START_TEST(test_hba_block_is_rewritten_as_a_whole)
 	ck_assert_ptr_nonnull(strstr(second, "# pgaf end\nlocal all all peer\n"));
 	ck_assert_ptr_nonnull(strstr(first, "hostssl all all 10.0.0.0/8 scram-sha-256\n"));
 	ck_assert_ptr_null(strstr(first, "map="));
+	ck_assert_ptr_null(strstr(first, "reject"));
+}
+END_TEST
+
+START_TEST(test_hba_holds_back_clients_and_not_our_own)
+{
+	const char *networks[] = {"all"};
+	struct hba hba = {.auth = "scram-sha-256",
+	                  .os_user = "postgres",
+	                  .networks = networks,
+	                  .network_count = 1,
+	                  .closed = true};
+	char lines[1024];
+	char closed[2048];
+	struct text text = TEXT(lines);
+	struct text merged = TEXT(closed);
+
+	hba_lines(&hba, &text);
+	ck_assert(hba_merge("host all all all trust\n", lines, &merged));
+	const char *reject = strstr(closed, "\nhost all all all reject\n");
+	ck_assert_ptr_nonnull(reject);
+	ck_assert_ptr_nonnull(strstr(closed, "\nlocal all all reject\n"));
+	/* The first line that fits decides. */
+	ck_assert_ptr_nonnull(strstr(closed, "local all postgres peer\n"));
+	ck_assert(strstr(closed, "local all postgres peer\n") < strstr(closed, "reject"));
+	ck_assert(strstr(closed, "pgaf_replicator,pgaf_probe all") < strstr(closed, "reject"));
+	ck_assert(strstr(closed, "host replication pgaf_replicator") < strstr(closed, "reject"));
+	ck_assert(strstr(closed, "host all all all trust\n") > reject);
 }
 END_TEST
 
@@ -226,6 +256,7 @@ main(void)
 	tcase_add_test(tcase, test_conf_reads_what_it_wrote);
 	tcase_add_test(tcase, test_conf_include_stays_last);
 	tcase_add_test(tcase, test_hba_block_is_rewritten_as_a_whole);
+	tcase_add_test(tcase, test_hba_holds_back_clients_and_not_our_own);
 	tcase_add_test(tcase, test_observe_parses_names);
 	tcase_add_test(tcase, test_disk_removes_and_moves_trees);
 	suite_add_tcase(suite, tcase);

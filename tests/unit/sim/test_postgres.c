@@ -68,6 +68,19 @@ acknowledged_in(pgaf_time time)
 	return sim->counts.acknowledged - before;
 }
 
+START_TEST(clients_are_held_back_until_they_are_let_in)
+{
+	ck_assert_uint_gt(acknowledged_in(PGAF_SECONDS(1)), 5);
+	pg_stop_now(sim, 1, false);
+	sim->pg[1].closed = true;
+	pg_start(sim, 1);
+	ck_assert_uint_eq(acknowledged_in(PGAF_SECONDS(3)), 0);
+	ck_assert_int_eq(sim->pg[1].status, PG_PRIMARY);
+	pg_let_in(sim, 1);
+	ck_assert_uint_gt(acknowledged_in(PGAF_SECONDS(1)), 5);
+}
+END_TEST
+
 START_TEST(commits_wait_for_the_standby)
 {
 	names(1, one_of(2, 5));
@@ -219,6 +232,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, clients_are_held_back_until_they_are_let_in);
 	tcase_add_test(tcase, commits_wait_for_the_standby);
 	tcase_add_test(tcase, join_name_releases_nobody);
 	tcase_add_test(tcase, liar_poisons_the_released_position);
