@@ -327,8 +327,9 @@ hello_answered(void *ctx, const PGresult *result, const struct pgaf_error *error
 	sql_identifier(&link->sql, link->channel);
 	link_send(link, listen_answered);
 	link_fetch(link);
-	link_send_report(link);
+	/* A report of now; what waited for this session may have passed since. */
 	link->callbacks.opened(link->ctx);
+	link_send_report(link);
 }
 
 static void
