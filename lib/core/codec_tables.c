@@ -98,6 +98,7 @@ static const struct field report_fields[] = {
 	FIELD(BOOL, report, crashed_inside),
 	FIELD(BOOL, report, fenced),
 	FIELD(BOOL, report, route_open),
+	FIELD(BOOL, report, weak_commits),
 	FIELD(BOOL, report, drifted),
 	FIELD(BOOL, report, needs_clone),
 	FIELD(BOOL, report, writer),

@@ -73,6 +73,11 @@ decide_explain(const struct snapshot *snap, pgaf_time now, struct text *to)
 			          roles.self->name, rule->doc);
 		else if (wait != NULL)
 			add_sentence(to, wait->doc, roles.self->name);
+		if (roles.self->report.weak_commits)
+			text_addf(to,
+			          "%s: some commits return before a standby has them: "
+			          "synchronous_commit is below on for a role or database\n",
+			          roles.self->name);
 		if (roles.self != roles.primary && roles.self->report.pg == PG_STANDBY)
 			explain_veto(snap, roles.self, now, to);
 	}

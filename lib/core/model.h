@@ -182,6 +182,7 @@ struct report {
 	bool            crashed_inside; /* the last exit was by itself, not by a signal (36) */
 	bool            fenced;
 	bool            route_open;    /* HTTP answers 200 on /primary */
+	bool            weak_commits;  /* a role or database commits with less than `on` (17) */
 	bool            drifted;       /* the set in force was not ours, not proved since (8c) */
 	bool            needs_clone;   /* it can only come back as a copy */
 	bool            writer;        /* its note says that it wrote: primary, fenced or demoted */

@@ -128,6 +128,7 @@ struct observation {
 	char           sync_names[512]; /* synchronous_standby_names as a new session sees it */
 	uint64_t       server_start;   /* postmaster start, as in step_result */
 	bool           closed;         /* clients are held back (16) */
+	bool           weak_commits;   /* a role or database commits with less than `on` (17) */
 	bool           poisoned;       /* what it released lies until it is restarted (1c) */
 	uint32_t       waiters;        /* sessions waiting for SyncRep */
 	uint32_t       member_count;   /* primary: walsenders with one of our names */

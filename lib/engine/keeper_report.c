@@ -95,6 +95,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->replay_lag_ms = seen->replay_lag_ms;
 	report->disk_ms = seen->disk_ms;
 	report->drifted = keeper->view.drifted;
+	report->weak_commits = seen->weak_commits;
 	report->renounced_epoch = view->note.renounced_epoch; /* noted, or not said (13) */
 	report->declined_version = view->note.declined_version;
 	if (view->proved_version != report->in_force_version)
@@ -147,13 +148,13 @@ report_differs(const struct report *a, const struct report *b)
 	       DIFFERS(pg) || DIFFERS(system_identifier) || DIFFERS(timeline) ||
 	       DIFFERS(disk_timeline) || DIFFERS(lsn_complete) || DIFFERS(vetoes) ||
 	       DIFFERS(leaving) || DIFFERS(has_data) || DIFFERS(crashed_inside) ||
-	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(drifted) || DIFFERS(needs_clone) ||
-	       DIFFERS(writer) || DIFFERS(kept_lsn) || DIFFERS(streaming_admission) ||
-	       DIFFERS(streaming) || DIFFERS(history_proved) || DIFFERS(caught_up) ||
-	       DIFFERS(detached_epoch) || DIFFERS(declined_version) || DIFFERS(in_force_version) ||
-	       DIFFERS(in_force_timeline) || DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) ||
-	       DIFFERS(stopped_epoch) || DIFFERS(stopped_clean) ||
-	       (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
+	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(weak_commits) ||
+	       DIFFERS(drifted) || DIFFERS(needs_clone) || DIFFERS(writer) || DIFFERS(kept_lsn) ||
+	       DIFFERS(streaming_admission) || DIFFERS(streaming) || DIFFERS(history_proved) ||
+	       DIFFERS(caught_up) || DIFFERS(detached_epoch) || DIFFERS(declined_version) ||
+	       DIFFERS(in_force_version) || DIFFERS(in_force_timeline) ||
+	       DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) || DIFFERS(stopped_epoch) ||
+	       DIFFERS(stopped_clean) || (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
 	       (a->disk_ms == UINT32_MAX) != (b->disk_ms == UINT32_MAX) || peers_differ(a, b) ||
 	       members_differ(a, b);
 #undef DIFFERS

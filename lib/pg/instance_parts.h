@@ -151,6 +151,7 @@ struct observer {
 	bool prepared; /* the session knows the question */
 	bool settings_read;
 	bool settings_not_ours;
+	bool weak_commits;
 	pgaf_time settings_at;
 	uint64_t poisoned;       /* start of the server whose released position lies (1c) */
 	pgaf_time asked_at;      /* the round under way */

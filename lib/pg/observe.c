@@ -225,6 +225,7 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 	seen.closed =
 		(seen.closed && in->observer.asked_at > in->observer.opened_at) || in->held_back;
 	seen.poisoned = seen.server_start != 0 && in->observer.poisoned == seen.server_start;
+	seen.weak_commits = in->observer.weak_commits;
 	if (in->observer.settings_not_ours)
 		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
 	if (observe_is_old_minor((int)seen.server_version) && !in->allow_old_minor)
@@ -274,6 +275,39 @@ settings_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error
 	in->observer.settings_at = loop_now(in->loop);
 }
 
+/* Who chose so gave up what is promised; whoever runs the server should know (PROTOCOL 17). */
+static void
+weak_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
+{
+	struct instance *in = ctx;
+
+	if (error != NULL || PQntuples(rows) != 1)
+		return;
+	const char *whose = PQgetvalue(rows, 0, 0);
+	bool weak = whose[0] != '\0';
+	if (weak && !in->observer.weak_commits)
+		instance_log(in, PGAF_LOG_WARNING, "weak-commits",
+		             "commits return before a standby has them where synchronous_commit "
+		             "is set lower: %s",
+		             whose);
+	in->observer.weak_commits = weak;
+}
+
+static void
+ask_weak(struct instance *in)
+{
+	conn_query(
+		in->observer.conn,
+		"SELECT coalesce(string_agg(coalesce(nullif(concat_ws(' in ', 'role ' || rolname,"
+		" 'database ' || datname), ''), 'all roles') || ' (' || split_part(c, '=', 2)"
+		" || ')', ', '), '')"
+		" FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(setconfig) c"
+		" LEFT JOIN pg_roles r ON r.oid = setrole"
+		" LEFT JOIN pg_database d ON d.oid = setdatabase"
+		" WHERE c ~* '^synchronous_commit=(off|local|remote_write|false|no|0)$'",
+		ANSWER_LIMIT, weak_arrived, in);
+}
+
 static void
 ask_settings(struct instance *in)
 {
@@ -293,6 +327,13 @@ ask_settings(struct instance *in)
 }
 
 static void
+ask_both(struct instance *in)
+{
+	ask_settings(in);
+	ask_weak(in);
+}
+
+static void
 ask(struct instance *in)
 {
 	struct observer *observer = &in->observer;
@@ -302,7 +343,7 @@ ask(struct instance *in)
 	observer->asked_at = loop_now(in->loop);
 	if (!observer->settings_read || observer->settings_not_ours ||
 	    loop_now(in->loop) - observer->settings_at > SETTINGS_EVERY)
-		ask_settings(in);
+		ask_both(in);
 	/* Planned once a session: planning costs five times what the answer does. When it fails,
 	 * so does the EXECUTE. */
 	if (!observer->prepared) {

@@ -194,6 +194,7 @@ node_print_json(const struct view *view, const struct view_node *node)
 	json_set_text(object, "system_identifier", identifier);
 	json_object_set_new(object, "settings", settings_of(node));
 	json_object_set_new(object, "slots", slots_of(view, node));
+	json_object_set_new(object, "weak_commits", json_boolean(node->report.weak_commits));
 	json_object_set_new(object, "veto", vetoed ? json_string(sentences) : json_null());
 	json_print(object);
 }
@@ -231,6 +232,9 @@ node_print_text(const struct view *view, const struct view_node *node)
 	LINE("Replication", "%s", sync_state ? sync_state : "-");
 	LINE("Candidate priority", "%" PRIu32, node->priority);
 	LINE("Replication quorum", "%s", node->quorum ? "true" : "false");
+	LINE("synchronous_commit", "%s",
+	     node->report.weak_commits ? "below on for a role or database: such commits can be lost"
+	                               : "not lowered for any role or database");
 	LINE("Region", "%s", node->region);
 	LINE("May be promoted", "%s%s", view_veto(view, node, &text) ? "no: " : "yes", sentences);
 #undef LINE

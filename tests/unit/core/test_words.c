@@ -247,6 +247,11 @@ START_TEST(test_explain_names_what_forbids_a_promotion)
 	decide_explain(&snap, NOW, &said);
 	ck_assert_ptr_nonnull(strstr(bytes, "another member holds more"));
 
+	ck_assert_ptr_null(strstr(bytes, "synchronous_commit"));
+	snap.nodes[0].report.weak_commits = true;
+	decide_explain(&snap, NOW, &said);
+	ck_assert_ptr_nonnull(strstr(bytes, "synchronous_commit is below on"));
+
 	snap.nodes[1].report.epoch = 99; /* … and what would be decided now is no secret */
 	snap.nodes[0].reported_at = snap.nodes[1].reported_at = NOW;
 	decide_explain(&snap, NOW, &said);

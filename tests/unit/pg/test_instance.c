@@ -244,6 +244,34 @@ START_TEST(test_instance_resets_what_alter_system_took)
 }
 END_TEST
 
+static bool
+is_weak(const struct observation *seen)
+{
+	return seen->weak_commits;
+}
+
+static bool
+is_not_weak(const struct observation *seen)
+{
+	return !seen->weak_commits;
+}
+
+/* Roles and databases may choose not to wait for standbys: that is said. */
+START_TEST(test_instance_sees_who_does_not_wait)
+{
+	pair_until(one, is_not_weak, PGAF_SECONDS(5));
+	pair_sql(one, "ALTER ROLE clerk IN DATABASE shop SET synchronous_commit = local");
+	pair_sql(one, "ALTER ROLE clerk SET synchronous_commit = remote_apply");
+	pair_step(one, STEP_CONFIGURE); /* settings are asked for again */
+	pair_until(one, is_weak, PGAF_SECONDS(5));
+	ck_assert_ptr_nonnull(strstr(one->log, "role clerk in database shop (local)"));
+	ck_assert_ptr_null(strstr(one->log, "remote_apply"));
+	pair_sql(one, "ALTER ROLE clerk IN DATABASE shop RESET synchronous_commit");
+	pair_step(one, STEP_CONFIGURE);
+	pair_until(one, is_not_weak, PGAF_SECONDS(5));
+}
+END_TEST
+
 START_TEST(test_instance_clones_a_standby)
 {
 	pair_open(two);
@@ -574,6 +602,7 @@ instance_suite(void)
 	tcase_add_test(tcase, test_instance_holds_clients_back);
 	tcase_add_test(tcase, test_instance_repeats_steps);
 	tcase_add_test(tcase, test_instance_resets_what_alter_system_took);
+	tcase_add_test(tcase, test_instance_sees_who_does_not_wait);
 	tcase_add_test(tcase, test_instance_clones_a_standby);
 	tcase_add_test(tcase, test_instance_refuses_to_start_in_the_other_role);
 	tcase_add_test(tcase, test_instance_proves_the_set);
