@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "pg/disk.h"
 #include "pg/instance_parts.h"
+#include "pg/release.h"
 
 #define PROGRAMS_ROOT "/usr/lib/postgresql"
 #define DEBIAN_ROOT "/etc/postgresql"
@@ -399,7 +400,35 @@ instance_free(struct instance *in)
 	observe_free(in);
 	heartbeat_free(in);
 	attach_forget(in);
+	loop_child_free(in->release);
 	free(in);
+}
+
+/* ---- the programs ------------------------------------------------------------------ */
+
+static void
+release_printed(void *ctx, int status, const char *output)
+{
+	struct instance *in = ctx;
+
+	in->release = NULL;
+	in->release_told(in->ctx, status == 0 ? release_number(output) : 0);
+}
+
+int
+instance_ask_release(struct instance *in, void (*told)(void *ctx, int version),
+                     struct pgaf_error *error)
+{
+	char program[INSTANCE_PATH_MAX];
+	const char *argv[] = {program, "--version", NULL};
+
+	instance_program(in, "postgres", program, sizeof(program));
+	in->release_told = told;
+	in->release = loop_child_start(
+		in->loop,
+		&(struct loop_child_options){.argv = argv, .ended = release_printed, .ctx = in},
+		error);
+	return in->release == NULL ? PGAF_ECHILD : 0;
 }
 
 /* ---- orders ----------------------------------------------------------------------- */

@@ -51,6 +51,10 @@ void instance_observe(struct instance *instance);
 int instance_set_passwords(struct instance *instance, const char *replicator, const char *probe);
 /* Reload certificates (SIGHUP). */
 void instance_reload(struct instance *instance);
+/* The release of the programs, as 150013 for 15.13; 0 = they do not say. `told` is called once,
+ * unless the instance is freed before. An error: they cannot be run. */
+int instance_ask_release(struct instance *instance, void (*told)(void *ctx, int version),
+                         struct pgaf_error *error);
 /* What the directory is before anything was started: read synchronously, without processes. */
 int instance_inspect(struct instance *instance, struct observation *seen, struct pgaf_error *error);
 

@@ -220,6 +220,9 @@ struct instance {
 	uint64_t exits;
 	bool exit_inside;
 
+	struct loop_child *release; /* which one it is, is being asked */
+	void (*release_told)(void *ctx, int version);
+
 	struct conf conf; /* what pgaf.conf says, or will */
 	bool conf_loaded;
 	uint64_t serial;   /* of the next step */

@@ -10,6 +10,7 @@
 #include "pg/disk.h"
 #include "pg/instance_parts.h"
 #include "pg/observe.h"
+#include "pg/release.h"
 
 /* A server that does not answer for this long is asked again in a new session. */
 #define ANSWER_LIMIT PGAF_SECONDS(2)
@@ -228,7 +229,7 @@ row_arrived(void *ctx, const PGresult *rows, const struct pgaf_error *error)
 	seen.weak_commits = in->observer.weak_commits;
 	if (in->observer.settings_not_ours)
 		seen.vetoes |= VETO_BIT(SETTINGS_NOT_OURS);
-	if (observe_is_old_minor((int)seen.server_version) && !in->allow_old_minor)
+	if (release_is_old((int)seen.server_version) && !in->allow_old_minor)
 		seen.vetoes |= VETO_BIT(OLD_MINOR);
 	if (seen.pg == PG_STANDBY)
 		advance_slots(in);

@@ -21,9 +21,6 @@ struct observe_pids {
 void observe_read(const PGresult *rows, const struct control *control, struct observation *seen,
                   struct observe_pids *pids);
 
-/* Releases whose synchronous replication starts with a race (PROTOCOL 8b). */
-bool observe_is_old_minor(int server_version);
-
 /* A keyword's value in a conninfo string; "" when it has none. */
 void observe_conninfo_value(const char *conninfo, const char *keyword, char *to, size_t room);
 

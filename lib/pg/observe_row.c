@@ -323,14 +323,3 @@ observe_read(const PGresult *rows, const struct control *control, struct observa
 	else
 		read_primary(rows, seen, pids);
 }
-
-bool
-observe_is_old_minor(int server_version)
-{
-	static const int first_good[] = {130021, 140018, 150013, 160009, 170005};
-
-	for (size_t i = 0; i < sizeof(first_good) / sizeof(first_good[0]); i++)
-		if (server_version / 10000 == first_good[i] / 10000)
-			return server_version < first_good[i];
-	return false;
-}

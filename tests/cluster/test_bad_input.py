@@ -186,6 +186,18 @@ def test_wrong_system_identifier(unharmed, directory):
     foreign.daemon.stop()
 
 
+def test_release_that_loses_commits(unharmed, directory):
+    """One whose primary does not wait for standbys at first is refused before it registers."""
+    programs = proc.make_directory(os.path.join(directory, "bin"))
+    with open(os.path.join(programs, "postgres"), "w", encoding="ascii") as f:
+        f.write("#!/bin/sh\necho 'postgres (PostgreSQL) 15.12 (Debian 15.12-1)'\n")
+    os.chmod(f.name, 0o755)
+    old = other_node(unharmed, "old", os.path.join(directory, "data"),
+                     options=("--bindir", programs))
+    refused(old, (4,), "15.12", "15.13", "--allow-old-minor")
+    assert "old" not in unharmed.node_states()
+
+
 def test_two_keepers_with_one_directory(unharmed):
     standby = unharmed.standby()
     double = other_node(unharmed, "double", standby.pgdata)

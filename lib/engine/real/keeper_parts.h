@@ -50,6 +50,7 @@ struct pgaf_keeper {
 	bool               link_open;
 	bool               saving_identity;
 	bool               closing;   /* pgaf_keeper_free */
+	bool               looking;   /* at the programs, before anything begins */
 	bool               gone;      /* the store has no such node any more */
 	bool               goal_known;
 	struct keeper_orders orders;  /* the last ones */
@@ -77,6 +78,8 @@ void keeper_real_turn(struct pgaf_keeper *keeper);
 extern const struct link_callbacks keeper_start_callbacks;
 /* Read what is there, and begin: the engine at once when we are registered already. */
 int keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error);
+/* What was looked at will do: the engine, if we are registered, and the link. */
+void keeper_start_go(struct pgaf_keeper *keeper);
 void keeper_start_nag(void *ctx);
 void keeper_start_echo(void *ctx);
 

@@ -379,6 +379,8 @@ pgaf_keeper_dispatch(struct pgaf_keeper *keeper)
 void
 pgaf_keeper_stop(struct pgaf_keeper *keeper)
 {
+	if (keeper->looking)
+		keeper_start_go(keeper);
 	if (!keeper->engine) {
 		keeper_real_end(keeper, 0);
 		return;

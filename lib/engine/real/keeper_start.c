@@ -11,6 +11,7 @@
 #include "base/pure/error.h"
 #include "base/pure/text.h"
 #include "engine/real/keeper_parts.h"
+#include "pg/release.h"
 
 #define NAG_EACH PGAF_SECONDS(30)
 
@@ -362,6 +363,51 @@ keeper_take_observation(struct link_registration *reg, const struct observation 
 	reg->lsn = reg->has_data ? seen->lsn : 0;
 }
 
+void
+keeper_start_go(struct pgaf_keeper *keeper)
+{
+	struct pgaf_error error = {0};
+
+	keeper->looking = false;
+	if (keeper->identity.node_id != 0) {
+		if (keeper_make_engine(keeper, &error) < 0) {
+			keeper_real_fail(keeper, &error);
+			return;
+		}
+		loop_timer_set(keeper->timer, loop_now(keeper->loop));
+	}
+	keeper->link->ops->enroll(keeper->link, &keeper->registration);
+}
+
+/* Any node may become the primary, and there a release with the race loses commits (8b). */
+static void
+keeper_release_told(void *ctx, int version)
+{
+	struct pgaf_keeper *keeper = ctx;
+	int needed = release_needed(version);
+	struct pgaf_error error = {.code = PGAF_EREFUSED};
+	struct text text = TEXT(error.text);
+
+	if (!keeper->looking || keeper->ended)
+		return;
+	text_addf(&text,
+	          "PostgreSQL %d.%d acknowledges commits that no standby has, for a moment after "
+	          "each start",
+	          version / 10000, version % 10000);
+	if (release_is_old(version) && !keeper->options.allow_old_minor) {
+		text_addf(&text,
+		          "; install %d.%d or later, or accept with --allow-old-minor that a "
+		          "failover loses them",
+		          needed / 10000, needed % 10000);
+		keeper_real_fail(keeper, &error);
+		return;
+	}
+	if (release_is_old(version))
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "old-minor",
+		       "%s; a failover loses them (--allow-old-minor)", error.text);
+	keeper_start_go(keeper);
+}
+
 int
 keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error)
 {
@@ -383,12 +429,9 @@ keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error)
 	reg->node_id = keeper->identity.node_id;
 	text_copy(reg->token, sizeof(reg->token), keeper->identity.token);
 	keeper_take_observation(reg, &seen);
-	if (keeper->identity.node_id != 0) {
-		result = keeper_make_engine(keeper, error);
-		if (result < 0)
-			return result;
-		loop_timer_set(keeper->timer, loop_now(keeper->loop));
-	}
-	keeper->link->ops->enroll(keeper->link, reg);
+	keeper->looking = true;
+	/* Without programs nothing is promised that they could break; a step will miss them. */
+	if (instance_ask_release(keeper->instance, keeper_release_told, NULL) < 0)
+		keeper_start_go(keeper);
 	return 0;
 }

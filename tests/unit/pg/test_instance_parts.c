@@ -11,6 +11,7 @@
 #include "pg/conf.h"
 #include "pg/disk.h"
 #include "pg/hba.h"
+#include "pg/release.h"
 #include "pg/history.h"
 #include "pg/observe.h"
 #include "pg/wal.h"
@@ -198,9 +199,29 @@ START_TEST(test_observe_parses_names)
 	ck_assert_str_eq(value, "pgaf_1_2");
 	observe_conninfo_value("", "application_name", value, sizeof(value));
 	ck_assert_str_eq(value, "");
-	ck_assert(observe_is_old_minor(150012));
-	ck_assert(!observe_is_old_minor(150013));
-	ck_assert(!observe_is_old_minor(180000));
+}
+END_TEST
+
+START_TEST(test_releases_are_told_apart)
+{
+	ck_assert_int_eq(release_number("postgres (PostgreSQL) 15.12 (Debian 15.12-0+deb12u1)\n"),
+	                 150012);
+	ck_assert_int_eq(release_number("postgres (PostgreSQL) 17beta1\n"), 170000);
+	ck_assert_int_eq(release_number("postgres (PostgreSQL) 9.6.24\n"), 0);
+	ck_assert_int_eq(release_number("sh: postgres: not found\n"), 0);
+	ck_assert(release_is_old(130020));
+	ck_assert(!release_is_old(130021));
+	ck_assert(release_is_old(140017));
+	ck_assert(!release_is_old(140018));
+	ck_assert(release_is_old(150012));
+	ck_assert(!release_is_old(150013));
+	ck_assert(release_is_old(160008));
+	ck_assert(!release_is_old(160009));
+	ck_assert(release_is_old(170004));
+	ck_assert(!release_is_old(170005));
+	ck_assert(!release_is_old(180000));
+	ck_assert(!release_is_old(0)); /* not known: nothing is said of it */
+	ck_assert_int_eq(release_needed(150001), 150013);
 }
 END_TEST
 
@@ -258,6 +279,7 @@ main(void)
 	tcase_add_test(tcase, test_hba_block_is_rewritten_as_a_whole);
 	tcase_add_test(tcase, test_hba_holds_back_clients_and_not_our_own);
 	tcase_add_test(tcase, test_observe_parses_names);
+	tcase_add_test(tcase, test_releases_are_told_apart);
 	tcase_add_test(tcase, test_disk_removes_and_moves_trees);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
