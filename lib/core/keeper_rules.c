@@ -17,12 +17,14 @@
 #define FOLLOWING (STATE(CATCHINGUP) | STATE(SECONDARY) | STATE(JOIN_SECONDARY))
 #define PROMOTION (STATE(PREPARE_PROMOTION) | STATE(STOP_REPLICATION))
 #define RUNNING (IS(K_PG_STARTING) | IS(K_PG_STANDBY) | IS(K_PG_PRIMARY))
-#define DOWN (IS(K_PG_STOPPED) | IS(K_PG_EXITED))
 #define TOLD [KF_ACCEPTED] = IS(K_ACCEPTED)
 #define FRESH [KF_CONTACT] = IS(K_CONTACT_FRESH)
-#define UNFENCED                                                                             \
-	(NOTED(NONE) | NOTED(STANDBY) | NOTED(CLONING) | NOTED(PROMOTING) | NOTED(PRIMARY) | \
-	 NOTED(DEMOTED) | NOTED(DROPPED))
+/* The primary's term: its Postgres runs as one, or has stopped. */
+#define SERVES [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY), [KF_PG] = IS(K_PG_PRIMARY)
+#define STOPPED [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY), [KF_PG] = IS(K_PG_STOPPED)
+#define FIRST [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(NONE) | NOTED(DROPPED)
+#define STEPS_DOWN [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT)
+#define CLAIMED [KF_GOAL] = PROMOTION, [KF_CLAIM] = IS(K_CLAIM_GRANTED)
 
 const struct keeper_rule keeper_rules[] = {
 	/* ---- 1: guards --------------------------------------------------------- */
@@ -120,17 +122,14 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 400,
 		.doc = "The first node, and an empty directory: create the cluster.",
-		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE,
-                         [KF_ROLE] = NOTED(NONE) | NOTED(DROPPED), [KF_PG] = IS(K_PG_ABSENT)},
+		.when = {TOLD, FRESH, FIRST, [KF_PG] = IS(K_PG_ABSENT)},
 		.step = STEP_INITDB,
 		.report = PGAF_STATE_INIT,
 	},
 	{
 		.id = 401,
 		.doc = "The cluster was created a moment ago: from now on it may run read-write.",
-		.when = {TOLD,
-                         FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(NONE) | NOTED(DROPPED),
-                         [KF_PG] = IS(K_PG_STOPPED), [KF_READY] = IS(K_NEW)},
+		.when = {TOLD, FRESH, FIRST, [KF_PG] = IS(K_PG_STOPPED), [KF_READY] = IS(K_NEW)},
 		.step = STEP_NOTE,
 		.role = NOTE_PRIMARY,
 		.report = PGAF_STATE_INIT,
@@ -138,9 +137,8 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 402,
 		.doc = "The first node, and a cluster is there: take it over where it is.",
-		.when = {TOLD,
-                         FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(NONE) | NOTED(DROPPED),
-                         [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_PRIMARY) | IS(K_PG_STANDBY),
+		.when = {TOLD, FRESH,
+                         FIRST, [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_PRIMARY) | IS(K_PG_STANDBY),
                          [KF_READY] = IS(K_NEEDS_CONFIG)},
 		.step = STEP_ADOPT,
 		.report = PGAF_STATE_INIT,
@@ -148,9 +146,8 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 404,
 		.doc = "The cluster is ours: from now on it may run read-write.",
-		.when = {TOLD,
-                         FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(NONE) | NOTED(DROPPED),
-                         [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_PRIMARY) | IS(K_PG_STANDBY)},
+		.when = {TOLD, FRESH,
+                         FIRST, [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_PRIMARY) | IS(K_PG_STANDBY)},
 		.step = STEP_NOTE,
 		.role = NOTE_PRIMARY,
 		.report = PGAF_STATE_INIT,
@@ -183,35 +180,24 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 410,
 		.doc = "It waits for permission to start again after a crash.",
-		.when = {[KF_GOAL] = WRITABLE,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_STOPPED),
-                         [KF_RESTART] = IS(K_RESTART_ASKS)},
+		.when = {STOPPED, [KF_RESTART] = IS(K_RESTART_ASKS)},
 	},
 	{
 		.id = 412,
 		.doc = "It waits for the monitor before it starts read-write.",
-		.when = {[KF_GOAL] = WRITABLE,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_STOPPED),
-                         [KF_RESTART] = IS(K_RESTART_FREE),
+		.when = {STOPPED, [KF_RESTART] = IS(K_RESTART_FREE),
                          [KF_CONTACT] = IS(K_CONTACT_NEVER) | IS(K_CONTACT_STALE)},
 	},
 	{
 		.id = 414,
 		.doc = "Write what is ours to configure before Postgres starts.",
-		.when = {[KF_GOAL] = WRITABLE,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_STOPPED),
-                         [KF_READY] = IS(K_NEEDS_CONFIG) | IS(K_NEW)},
+		.when = {STOPPED, [KF_READY] = IS(K_NEEDS_CONFIG) | IS(K_NEW)},
 		.step = STEP_CONFIGURE,
 	},
 	{
 		.id = 416,
 		.doc = "The primary's Postgres is to run: start it.",
-		.when = {[KF_GOAL] = WRITABLE,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_STOPPED)},
+		.when = {STOPPED},
 		.step = STEP_START_PRIMARY,
 	},
 	{
@@ -243,17 +229,15 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 420,
 		.doc = "Before asynchronous replication is switched on, the note says so (4b).",
-		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_RELAX),
-                         [KF_NOTED] = IS(K_SET_NOT_NOTED)},
+		.when = {TOLD, FRESH,
+                         SERVES, [KF_SET] = IS(K_SET_RELAX), [KF_NOTED] = IS(K_SET_NOT_NOTED)},
 		.step = STEP_NOTE,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
 	{
 		.id = 422,
 		.doc = "Writes go on without waiting for a standby.",
-		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_RELAX)},
+		.when = {TOLD, FRESH, SERVES, [KF_SET] = IS(K_SET_RELAX)},
 		.step = STEP_APPLY_SET,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
@@ -261,8 +245,7 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 424,
 		.doc = "A standby claimed more than was written here: only a restart clears that "
 		       "(1c).",
-		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_RELEASED] = IS(K_RELEASED_POISONED)},
+		.when = {TOLD, FRESH, SERVES, [KF_RELEASED] = IS(K_RELEASED_POISONED)},
 		.step = STEP_STOP,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
@@ -270,8 +253,7 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 426,
 		.doc = "Somebody changed the set that was applied: write it again, told or not "
 		       "(8c).",
-		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_DRIFTED)},
+		.when = {TOLD, SERVES, [KF_SET] = IS(K_SET_DRIFTED)},
 		.step = STEP_APPLY_SET,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
@@ -279,46 +261,40 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 428,
 		.doc = "It is open: now switch the WAL segment and write a checkpoint on "
 		       "the new timeline.",
-		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SETTLED] = IS(K_NOT_SETTLED)},
+		.when = {TOLD, SERVES, [KF_SETTLED] = IS(K_NOT_SETTLED)},
 		.step = STEP_SETTLE,
 		.report = PGAF_STATE_WAIT_PRIMARY,
 	},
 	{
 		.id = 430,
 		.doc = "Write what is ours to configure.",
-		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_READY] = IS(K_NEEDS_CONFIG) | IS(K_NEW)},
+		.when = {TOLD, SERVES, [KF_READY] = IS(K_NEEDS_CONFIG) | IS(K_NEW)},
 		.step = STEP_CONFIGURE,
 	},
 	{
 		.id = 432,
 		.doc = "Roles for probes and replication are missing.",
-		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_READY] = IS(K_NEEDS_ROLES)},
+		.when = {TOLD, SERVES, [KF_READY] = IS(K_NEEDS_ROLES)},
 		.step = STEP_ROLES,
 	},
 	{
 		.id = 434,
 		.doc = "The other nodes need slots here.",
-		.when = {TOLD, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_READY] = IS(K_NEEDS_SLOTS)},
+		.when = {TOLD, SERVES, [KF_READY] = IS(K_NEEDS_SLOTS)},
 		.step = STEP_SLOTS,
 	},
 	{
 		.id = 440,
 		.doc = "Before the set is changed, the note says so (4b).",
-		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_TIGHTEN),
-                         [KF_NOTED] = IS(K_SET_NOT_NOTED)},
+		.when = {TOLD, FRESH,
+                         SERVES, [KF_SET] = IS(K_SET_TIGHTEN), [KF_NOTED] = IS(K_SET_NOT_NOTED)},
 		.step = STEP_NOTE,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
 	{
 		.id = 442,
 		.doc = "Write the set of the goal and prove that it is in force.",
-		.when = {TOLD, FRESH, [KF_GOAL] = WRITABLE, [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY), [KF_SET] = IS(K_SET_TIGHTEN)},
+		.when = {TOLD, FRESH, SERVES, [KF_SET] = IS(K_SET_TIGHTEN)},
 		.step = STEP_APPLY_SET,
 		.report = PGAF_STATE_APPLY_SETTINGS,
 	},
@@ -371,17 +347,14 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 510,
 		.doc = "The role has ended: cut clients and stop.",
-		.when = {TOLD, FRESH,
-                         [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT),
-                         [KF_PG] = RUNNING},
+		.when = {TOLD, FRESH, STEPS_DOWN, [KF_PG] = RUNNING},
 		.step = STEP_STOP,
 		.report = PGAF_STATE_DRAINING,
 	},
 	{
 		.id = 520,
 		.doc = "It has stopped: note that it may not run read-write any more.",
-		.when = {TOLD, [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT),
-                         [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_ABSENT),
+		.when = {TOLD, STEPS_DOWN, [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_ABSENT),
                          [KF_ROLE] = NOTED(PRIMARY) | NOTED(FENCED)},
 		.step = STEP_NOTE,
 		.role = NOTE_DEMOTED,
@@ -390,8 +363,7 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 522,
 		.doc = "It reached the timeline of its promotion and has stopped: it wrote there.",
-		.when = {TOLD, [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT),
-                         [KF_PG] = IS(K_PG_STOPPED), [KF_ROLE] = NOTED(PROMOTING),
+		.when = {TOLD, STEPS_DOWN, [KF_PG] = IS(K_PG_STOPPED), [KF_ROLE] = NOTED(PROMOTING),
                          [KF_TIMELINE] = IS(K_TIMELINE_RIGHT)},
 		.step = STEP_NOTE,
 		.role = NOTE_DEMOTED,
@@ -400,8 +372,7 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 524,
 		.doc = "It was never promoted and has stopped: it is the standby that it was.",
-		.when = {TOLD, [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT),
-                         [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_ABSENT),
+		.when = {TOLD, STEPS_DOWN, [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_ABSENT),
                          [KF_ROLE] = NOTED(PROMOTING)},
 		.step = STEP_NOTE,
 		.role = NOTE_STANDBY,
@@ -410,8 +381,7 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 530,
 		.doc = "It has stepped down.",
-		.when = {TOLD, [KF_GOAL] = STATE(DEMOTED) | STATE(DRAINING) | STATE(DEMOTE_TIMEOUT),
-                         [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_ABSENT)},
+		.when = {TOLD, STEPS_DOWN, [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_ABSENT)},
 		.report = PGAF_STATE_DEMOTED,
 	},
 	/* ---- 6: joining and following ------------------------------------------ */
@@ -651,33 +621,22 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 720,
 		.doc = "Promoted and noted: open, and do what is left off the path.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY),
-                         [KF_TIMELINE] = IS(K_TIMELINE_RIGHT),
-                         [KF_SETTLED] = IS(K_NOT_SETTLED),
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED)},
+		.when = {CLAIMED, [KF_ROLE] = NOTED(PRIMARY), [KF_PG] = IS(K_PG_PRIMARY),
+                         [KF_TIMELINE] = IS(K_TIMELINE_RIGHT), [KF_SETTLED] = IS(K_NOT_SETTLED)},
 		.step = STEP_SETTLE,
 		.report = PGAF_STATE_WAIT_PRIMARY,
 	},
 	{
 		.id = 722,
 		.doc = "Promoted and open: the monitor has not begun the new term yet.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_PRIMARY),
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED)},
+		.when = {CLAIMED, [KF_ROLE] = NOTED(PRIMARY), [KF_PG] = IS(K_PG_PRIMARY)},
 		.report = PGAF_STATE_WAIT_PRIMARY,
 	},
 	{
 		.id = 724,
 		.doc = "Promoted, but its Postgres ended before the new term began: "
 		       "start it again.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_STOPPED),
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
-                         FRESH},
+		.when = {FRESH, CLAIMED, [KF_ROLE] = NOTED(PRIMARY), [KF_PG] = IS(K_PG_STOPPED)},
 		.step = STEP_START_PRIMARY,
 		.report = PGAF_STATE_STOP_REPLICATION,
 	},
@@ -685,11 +644,7 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 725,
 		.doc = "Promoted, but its Postgres came back as a standby: stop it, to "
 		       "start it as the primary.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_ROLE] = NOTED(PRIMARY),
-                         [KF_PG] = IS(K_PG_STANDBY),
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
-                         FRESH},
+		.when = {FRESH, CLAIMED, [KF_ROLE] = NOTED(PRIMARY), [KF_PG] = IS(K_PG_STANDBY)},
 		.step = STEP_STOP,
 		.report = PGAF_STATE_STOP_REPLICATION,
 	},
@@ -697,10 +652,7 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 726,
 		.doc = "Promoted, then fenced before the new term began: it has the "
 		       "claim, so it returns.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_ROLE] = NOTED(FENCED),
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
-                         FRESH,
+		.when = {FRESH, CLAIMED, [KF_ROLE] = NOTED(FENCED),
                          [KF_PG] = IS(K_PG_STANDBY) | IS(K_PG_STOPPED)},
 		.step = STEP_NOTE,
 		.role = NOTE_PRIMARY,
@@ -709,10 +661,7 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 730,
 		.doc = "It runs on the ordered timeline: note that it is the primary.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_ROLE] = NOTED(PROMOTING),
-                         [KF_PG] = IS(K_PG_PRIMARY),
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
+		.when = {CLAIMED, [KF_ROLE] = NOTED(PROMOTING), [KF_PG] = IS(K_PG_PRIMARY),
                          [KF_TIMELINE] = IS(K_TIMELINE_RIGHT)},
 		.step = STEP_NOTE,
 		.role = NOTE_PRIMARY,
@@ -729,19 +678,14 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 739,
 		.doc = "It was chosen and comes up: what it holds is not known yet.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_CLAIM] = IS(K_CLAIM_NONE),
-                         FRESH,
-                         [KF_PG] = IS(K_PG_STANDBY),
-                         [KF_UP] = IS(K_COMES_UP)},
+		.when = {FRESH, [KF_GOAL] = PROMOTION, [KF_CLAIM] = IS(K_CLAIM_NONE),
+                         [KF_PG] = IS(K_PG_STANDBY), [KF_UP] = IS(K_COMES_UP)},
 		.report = PGAF_STATE_PREPARE_PROMOTION,
 	},
 	{
 		.id = 740,
 		.doc = "It was chosen: accept, verify, and claim the promotion (3a).",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_CLAIM] = IS(K_CLAIM_NONE),
-                         FRESH,
+		.when = {FRESH, [KF_GOAL] = PROMOTION, [KF_CLAIM] = IS(K_CLAIM_NONE),
                          [KF_PG] = IS(K_PG_STANDBY) | IS(K_PG_PRIMARY) | IS(K_PG_STOPPED) |
                                    IS(K_PG_ABSENT)},
 		.step = STEP_CLAIM,
@@ -751,9 +695,7 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 748,
 		.doc = "Its Postgres reached the ordered timeline before it ended: note "
 		       "that it is the primary.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
-                         [KF_ROLE] = NOTED(PROMOTING),
+		.when = {CLAIMED, [KF_ROLE] = NOTED(PROMOTING),
                          [KF_PG] = IS(K_PG_STOPPED) | IS(K_PG_STANDBY),
                          [KF_TIMELINE] = IS(K_TIMELINE_RIGHT)},
 		.step = STEP_NOTE,
@@ -763,10 +705,7 @@ const struct keeper_rule keeper_rules[] = {
 	{
 		.id = 750,
 		.doc = "The promotion is claimed: promote.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
-                         [KF_ROLE] = NOTED(PROMOTING),
-                         [KF_PG] = IS(K_PG_STANDBY)},
+		.when = {CLAIMED, [KF_ROLE] = NOTED(PROMOTING), [KF_PG] = IS(K_PG_STANDBY)},
 		.step = STEP_PROMOTE,
 		.report = PGAF_STATE_STOP_REPLICATION,
 	},
@@ -774,10 +713,7 @@ const struct keeper_rule keeper_rules[] = {
 		.id = 752,
 		.doc = "Its Postgres ended during the promotion: back to a standby, then "
 		       "promote again.",
-		.when = {[KF_GOAL] = PROMOTION,
-                         [KF_CLAIM] = IS(K_CLAIM_GRANTED),
-                         [KF_ROLE] = NOTED(PROMOTING),
-                         [KF_PG] = IS(K_PG_STOPPED)},
+		.when = {CLAIMED, [KF_ROLE] = NOTED(PROMOTING), [KF_PG] = IS(K_PG_STOPPED)},
 		.step = STEP_START_STANDBY,
 		.report = PGAF_STATE_STOP_REPLICATION,
 	},
