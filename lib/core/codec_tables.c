@@ -114,6 +114,7 @@ static const struct field report_fields[] = {
 	FIELD(U64, report, detached_epoch),
 	FIELD(LSN, report, detached_lsn),
 	FIELD(U32, report, declined_version),
+	FIELD(COUNTER, report, about_version),
 	FIELD(COUNTER, report, in_force_version),
 	FIELD(LSN, report, in_force_lsn),
 	FIELD(U32, report, in_force_timeline),

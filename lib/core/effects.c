@@ -87,12 +87,35 @@ goal_follow(struct change *change, const struct node *node, enum pgaf_state stat
 
 /* ---- versions of the set ----------------------------------------------- */
 
+static void
+set_strike(struct group *group, uint32_t version)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < group->possible_count; i++)
+		if (group->possible[i].version != version)
+			group->possible[kept++] = group->possible[i];
+	group->possible_count = kept;
+}
+
+/* What the primary declined binds nobody (4b). One stays: an empty list says nothing. */
+static void
+set_strike_declined(struct change *change)
+{
+	struct group *group = change->group;
+
+	for (uint32_t i = group->possible_count; i-- > 0;)
+		if (group->possible_count > 1 && set_is_declined(change->snap, &group->possible[i]))
+			set_strike(group, group->possible[i].version);
+}
+
 static const struct sync_set *
 set_stack(struct change *change, struct sync_set set)
 {
 	struct group *group = change->group;
 	uint32_t most = set.required == 0 ? POSSIBLE_MAX : POSSIBLE_MAX - 1;
 
+	set_strike_declined(change);
 	/* The last place is for an asynchronous version: a relax waits for no proof. A full list
 	 * is merged into one unknown version, which forbids every promotion until the new one
 	 * is proved: conservative, and never a dead end. */
@@ -138,29 +161,36 @@ set_wanted(const struct change *change, const struct node *without)
 	return set;
 }
 
+/* What the primary goes on with: a version that it declined it never applies. */
+static const struct sync_set *
+set_current(struct change *change)
+{
+	struct sync_set newest = *group_newest(change->group);
+	const struct sync_set *left;
+
+	if (!set_is_declined(change->snap, &newest))
+		return group_newest(change->group);
+	set_strike_declined(change);
+	left = group_newest(change->group);
+	/* Nothing else is known to be its: the same, as a version that it may apply. */
+	return left->unknown || left->version == newest.version ? set_stack(change, newest) : left;
+}
+
 static void
 set_change(struct change *change, const struct node *without)
 {
 	struct sync_set set = set_wanted(change, without);
-	const struct sync_set *newest = group_newest(change->group);
+	const struct sync_set *newest;
 
+	set_strike_declined(change);
+	newest = group_newest(change->group);
 	/* An asynchronous version on top of one proves nothing new: keep the list short. */
-	if (newest != NULL && set.required == 0 && newest->required == 0 && !newest->unknown)
+	if (newest != NULL && set.required == 0 && newest->required == 0 && !newest->unknown &&
+	    !set_is_declined(change->snap, newest))
 		set = *newest;
 	else
 		set = *set_stack(change, set);
 	goal_writable(change, change->roles->primary, &set);
-}
-
-static void
-set_strike(struct group *group, uint32_t version)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < group->possible_count; i++)
-		if (group->possible[i].version != version)
-			group->possible[kept++] = group->possible[i];
-	group->possible_count = kept;
 }
 
 static void
@@ -337,7 +367,7 @@ effect_take_back(struct change *change)
 {
 	change->group->handover = (struct handover){0};
 	request_close(change->group);
-	goal_writable(change, change->roles->self, group_newest(change->group));
+	goal_writable(change, change->roles->self, set_current(change));
 }
 
 /* ---- members ----------------------------------------------------------- */
@@ -421,6 +451,14 @@ effect_bootstrap(struct change *change)
 
 /* ---- the store forgot -------------------------------------------------- */
 
+/* A number that a keeper remembers is never given again. */
+static void
+next_above(uint32_t *next, uint32_t remembered)
+{
+	if (*next <= remembered)
+		*next = remembered + 1;
+}
+
 static void
 effect_recover(struct change *change)
 {
@@ -431,14 +469,12 @@ effect_recover(struct change *change)
 
 		if (report->epoch >= group->epoch)
 			group->epoch = report->epoch + 1;
-		if (report->timeline >= group->next_timeline)
-			group->next_timeline = report->timeline + 1;
-		if (report->promoted_timeline >= group->next_timeline)
-			group->next_timeline = report->promoted_timeline + 1;
-		if (report->in_force_version >= group->next_version)
-			group->next_version = report->in_force_version + 1;
-		if (report->streaming_admission >= group->next_admission)
-			group->next_admission = report->streaming_admission + 1;
+		next_above(&group->next_timeline, report->timeline);
+		next_above(&group->next_timeline, report->promoted_timeline);
+		next_above(&group->next_version, report->in_force_version);
+		next_above(&group->next_version, report->about_version);
+		next_above(&group->next_version, report->declined_version);
+		next_above(&group->next_admission, report->streaming_admission);
 	}
 	group->recovering = true;
 	group->promotion = (struct promotion){0};
@@ -497,15 +533,6 @@ effect_none(struct change *change)
 }
 
 static void
-effect_strike_declined(struct change *change)
-{
-	struct group *group = change->group;
-
-	set_strike(group, group_newest(group)->version);
-	goal_writable(change, change->roles->self, group_newest(group));
-}
-
-static void
 effect_doubt(struct change *change)
 {
 	const struct sync_set *newest = group_newest(change->group);
@@ -536,11 +563,12 @@ effect_dispatch(struct change *change)
 	case EFFECT_RESTORE: effect_restore(change); break;
 	case EFFECT_HAND_OVER: effect_hand_over(change); break;
 	case EFFECT_TAKE_BACK: effect_take_back(change); break;
-	case EFFECT_RESTART: goal_writable(change, self, group_newest(change->group)); break;
+	case EFFECT_RESTART:
+	case EFFECT_STRIKE_DECLINED: goal_writable(change, self, set_current(change)); break;
 	case EFFECT_FORGET:
 		change->group->high_lsn = 0;
 		request_close(change->group);
-		goal_writable(change, self, group_newest(change->group));
+		goal_writable(change, self, set_current(change));
 		break;
 	case EFFECT_WIDEN: set_change(change, NULL); break;
 	case EFFECT_RELAX:
@@ -548,7 +576,6 @@ effect_dispatch(struct change *change)
 	case EFFECT_SHRINK: set_change(change, self); break;
 	case EFFECT_RESIZE: set_change(change, NULL); break;
 	case EFFECT_STRIKE: set_keep_only(change->group, *group_newest(change->group)); break;
-	case EFFECT_STRIKE_DECLINED: effect_strike_declined(change); break;
 	case EFFECT_DOUBT: effect_doubt(change); break;
 	case EFFECT_ADMIT: effect_admit(change); break;
 	case EFFECT_EXPEL:

@@ -236,8 +236,25 @@ standing_answer(const struct snapshot *snap, const struct node *self, pgaf_time 
 	return STANDING_NONE;
 }
 
+/*
+ * The newest version is all that bars the candidate, and the primary did not begin to apply it: its
+ * keeper declines it as soon as that is written, and the candidate is proved (4b).
+ */
+static bool
+will_decline(const struct snapshot *snap, const struct node *primary, const struct node *candidate)
+{
+	const struct sync_set *newest = group_newest(&snap->group);
+
+	return candidate != NULL && newest != NULL && !newest->unknown &&
+	       newest->version > primary->report.about_version &&
+	       newest->version > primary->report.declined_version &&
+	       proof_of(snap, candidate) != PROOF_HOLDS &&
+	       proof_without(snap, candidate, newest->version) == PROOF_HOLDS;
+}
+
 static enum answers_fault
-fault_down(const struct snapshot *snap, const struct node *primary, pgaf_time now)
+fault_down(const struct snapshot *snap, const struct node *primary, const struct node *candidate,
+           pgaf_time now)
 {
 	const struct group *group = &snap->group;
 	bool long_ago = primary->trouble_since != 0 &&
@@ -250,6 +267,8 @@ fault_down(const struct snapshot *snap, const struct node *primary, pgaf_time no
 	/* A goal newer than the crash is permission to restart: wait for it to be used. */
 	if (primary->report.epoch < primary->goal.epoch)
 		return long_ago ? FAULT_GONE : FAULT_UNSURE;
+	if (!long_ago && will_decline(snap, primary, candidate))
+		return FAULT_UNSURE;
 	if (primary->report.crashed_inside && group->inside_crashes >= CRASHES_MOST &&
 	    now - group->crash_at < CRASH_WINDOW)
 		return FAULT_CRASHED_AGAIN;
@@ -298,7 +317,7 @@ fault_answer(const struct snapshot *snap, const struct node *primary, const stru
 	case EVIDENCE_OK:
 		return FAULT_NONE;
 	case EVIDENCE_DOWN:
-		return fault_down(snap, primary, now);
+		return fault_down(snap, primary, candidate, now);
 	case EVIDENCE_SILENT:
 		return witness_of(snap, primary, now, &who) == WITNESS_OK
 		               ? fault_disputed(snap, primary, now)
@@ -323,8 +342,9 @@ fault_answer(const struct snapshot *snap, const struct node *primary, const stru
 }
 
 static enum answers_sets
-sets_answer(const struct group *group, const struct node *primary)
+sets_answer(const struct snapshot *snap, const struct node *primary)
 {
+	const struct group *group = &snap->group;
 	const struct sync_set *newest = group_newest(group);
 	const struct report *report;
 
@@ -332,7 +352,7 @@ sets_answer(const struct group *group, const struct node *primary)
 		return SETS_SETTLED;
 	report = &primary->report;
 	if (report->epoch >= primary->goal.epoch && primary->reported_at != 0) {
-		if (group->possible_count > 1 && report->declined_version == newest->version)
+		if (set_is_declined(snap, newest))
 			return SETS_DECLINED;
 		if (report->drifted && group->possible_count == 1 && !newest->unknown)
 			return SETS_DRIFTED;
@@ -618,7 +638,7 @@ facts_of(const struct snapshot *snap, pgaf_time now, const struct roles *roles, 
 		primary != NULL && primary->report.disk_timeline >= group->timeline ? DISK_READY
 										    : DISK_BEHIND;
 	answer[FACT_CANDIDATE] = (uint8_t)candidate_answer(snap, roles->candidate, now);
-	answer[FACT_SETS] = (uint8_t)sets_answer(group, primary);
+	answer[FACT_SETS] = (uint8_t)sets_answer(snap, primary);
 	answer[FACT_WANTED] = (uint8_t)wanted_answer(snap);
 	answer[FACT_PROMOTION] = (uint8_t)promotion_answer(snap, now);
 	answer[FACT_FORMER] = (uint8_t)former_answer(snap, roles->former, now);

@@ -28,6 +28,7 @@ static const char *const words_KEEPER_RELEASED[] = {KEEPER_RELEASED(WORD)};
 static const char *const words_KEEPER_WAL[] = {KEEPER_WAL(WORD)};
 static const char *const words_KEEPER_UP[] = {KEEPER_UP(WORD)};
 static const char *const words_KEEPER_NOTED[] = {KEEPER_NOTED(WORD)};
+static const char *const words_KEEPER_CRASHED[] = {KEEPER_CRASHED(WORD)};
 static const char *const words_KEEPER_CLAIM[] = {KEEPER_CLAIM(WORD)};
 static const char *const words_KEEPER_TIMELINE[] = {KEEPER_TIMELINE(WORD)};
 static const char *const words_KEEPER_READY[] = {KEEPER_READY(WORD)};
@@ -137,6 +138,16 @@ contact_answer(const struct keeper_view *view, pgaf_time now)
 	return K_CONTACT_STALE;
 }
 
+static enum keeper_noted
+noted_answer(const struct keeper_view *view)
+{
+	uint32_t version = goal_of(view)->set.version;
+
+	if (note_declined(&view->note, version))
+		return K_SET_DECLINED;
+	return view->note.about_version >= version ? K_SET_NOTED : K_SET_NOT_NOTED;
+}
+
 static enum keeper_restart
 restart_answer(const struct keeper_view *view, pgaf_time now)
 {
@@ -144,7 +155,9 @@ restart_answer(const struct keeper_view *view, pgaf_time now)
 
 	if (!contact && view->stayed)
 		return K_RESTART_ALONE;
-	if (!view->crashed || view->orders.goal.epoch > view->crash_epoch)
+	/* A goal whose set was declined because of the crash was given before it was known. */
+	if (!view->crashed ||
+	    (view->orders.goal.epoch > view->crash_epoch && noted_answer(view) != K_SET_DECLINED))
 		return K_RESTART_FREE;
 	return !contact && view->crash_seen ? K_RESTART_ALONE : K_RESTART_ASKS;
 }
@@ -292,8 +305,10 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	                                 (view->seen.vetoes & VETOES_PASSING) != 0)
 	                        ? K_COMES_UP
 	                        : K_IS_UP;
-	answer[KF_NOTED] =
-		view->note.about_version >= goal->set.version ? K_SET_NOTED : K_SET_NOT_NOTED;
+	answer[KF_NOTED] = (uint8_t)noted_answer(view);
+	/* Once: what is given after that was given by one who knows of the crash. */
+	answer[KF_CRASHED] =
+		(view->crashed || view->start_failed) && !view->declined ? K_CRASHED : K_RAN;
 	answer[KF_CLAIM] = (uint8_t)view->claim;
 	answer[KF_TIMELINE] =
 		view->seen.timeline == view->note.timeline ? K_TIMELINE_RIGHT : K_TIMELINE_OTHER;

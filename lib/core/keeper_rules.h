@@ -37,7 +37,9 @@
 #define KEEPER_SET(X)                                                                 \
 	X(K_SET_IN_FORCE, "in-force") X(K_SET_RELAX, "relax") X(K_SET_TIGHTEN, "tighten") \
 	X(K_SET_DRIFTED, "drifted")
-#define KEEPER_NOTED(X) X(K_SET_NOT_NOTED, "no") X(K_SET_NOTED, "yes")
+#define KEEPER_NOTED(X)                                                               \
+	X(K_SET_NOT_NOTED, "no") X(K_SET_NOTED, "yes") X(K_SET_DECLINED, "declined")
+#define KEEPER_CRASHED(X) X(K_RAN, "no") X(K_CRASHED, "yes")
 #define KEEPER_CLAIM(X)                                                               \
 	X(K_CLAIM_NONE, "none") X(K_CLAIM_GRANTED, "granted") X(K_CLAIM_LOST, "lost") \
 	X(K_CLAIM_RENOUNCED, "renounced")
@@ -75,6 +77,7 @@
 	X(WAL, KEEPER_WAL, "does a primary still hold what it once reported")         \
 	X(UP, KEEPER_UP, "is a standby consistent, and its end of WAL known")         \
 	X(NOTED, KEEPER_NOTED, "does the note say that it may be applied")            \
+	X(CRASHED, KEEPER_CRASHED, "did Postgres end by itself, or not start")        \
 	X(CLAIM, KEEPER_CLAIM, "is the promotion claimed")                            \
 	X(TIMELINE, KEEPER_TIMELINE, "is it on the timeline of the note")             \
 	X(READY, KEEPER_READY, "are configuration, roles and slots done")             \
@@ -101,6 +104,7 @@ enum keeper_history { KEEPER_HISTORY(ANSWER_ENUM) };
 enum keeper_kept { KEEPER_KEPT(ANSWER_ENUM) };
 enum keeper_set { KEEPER_SET(ANSWER_ENUM) };
 enum keeper_noted { KEEPER_NOTED(ANSWER_ENUM) };
+enum keeper_crashed { KEEPER_CRASHED(ANSWER_ENUM) };
 enum keeper_claim { KEEPER_CLAIM(ANSWER_ENUM) };
 enum keeper_timeline { KEEPER_TIMELINE(ANSWER_ENUM) };
 enum keeper_ready { KEEPER_READY(ANSWER_ENUM) };
@@ -119,6 +123,13 @@ enum keeper_confirm {
 	CONFIRM_NEVER,
 };
 
+/* What STEP_NOTE writes of the goal's set (4b). */
+enum note_set {
+	NOTE_SET_AS_IS,
+	NOTE_SET_BEGUN,    /* it is about to be applied, or was */
+	NOTE_SET_DECLINED, /* it never will be */
+};
+
 /* Beside the step: what the durable note says afterwards (STEP_NOTE), NOTE_NONE keeps the role. */
 struct keeper_rule {
 	uint32_t        id;   /* K-number, published, never reused */
@@ -126,6 +137,7 @@ struct keeper_rule {
 	uint32_t        when[KF_COUNT];
 	enum step       step;
 	enum note_role  role;
+	enum note_set   set;
 	enum pgaf_state report; /* the state while this rule applies; UNKNOWN keeps the last */
 };
 
@@ -152,6 +164,8 @@ struct keeper_view {
 	bool                 stayed;       /* the fencing happened in this process */
 	bool                 crashed;      /* Postgres ended by itself and was not started since */
 	bool                 crash_seen;   /* … seen by this process */
+	bool                 declined;     /* a set, since it crashed or did not start */
+	bool                 start_failed; /* it was to be started as a primary, and did not */
 	bool                 regressed;    /* ran as the primary with less WAL than it had (1e) */
 	bool                 witness;      /* … or fenced by it, and started again since */
 	enum keeper_confirm  confirm;

@@ -197,7 +197,8 @@ struct report {
 	uint32_t        disk_ms;        /* last heartbeat write+fsync; UINT32_MAX: overdue */
 	/* S */ uint64_t detached_epoch;
 	pgaf_lsn detached_lsn;
-	/* S */ uint32_t declined_version;
+	/* S */ uint32_t declined_version; /* above about_version and up to here (4b) */
+	uint32_t about_version;            /* highest version it may have applied */
 	/* S */ uint32_t in_force_version;
 	pgaf_lsn in_force_lsn;
 	uint32_t in_force_timeline;

@@ -20,6 +20,12 @@ note_write(const struct note *note, struct text *to)
 	codec_write(RECORD_GOAL, &note->goal, to);
 }
 
+bool
+note_declined(const struct note *note, uint32_t version)
+{
+	return version > note->about_version && version <= note->declined_version;
+}
+
 int
 note_read(const char *line, struct note *note, struct pgaf_error *error)
 {

@@ -35,7 +35,7 @@ struct note {
 	bool            claimed;        /* the store granted the claim of `promotion` */
 	uint32_t        about_version;  /* highest version it may have applied (4b) */
 	uint32_t        applied_version;
-	uint32_t        declined_version;
+	uint32_t        declined_version; /* above that and up to here: never applied */
 	uint64_t        detached_epoch; /* 6b; 0 = attached */
 	uint64_t        renounced_epoch;
 	uint64_t        system_identifier;
@@ -51,6 +51,8 @@ struct text;
 /* One line, as the records of codec.h. */
 void note_write(const struct note *note, struct text *to);
 int note_read(const char *line, struct note *note, struct pgaf_error *error);
+/* Whether this version of the set was declined: it was not and will not be applied (4b). */
+bool note_declined(const struct note *note, uint32_t version);
 const char *note_role_name(enum note_role role);
 
 #endif

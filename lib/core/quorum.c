@@ -19,6 +19,17 @@ promotion_is_lossy(const struct promotion *promotion)
 	       (promotion->cause == 330 || promotion->cause == 350 || promotion->cause == 540);
 }
 
+bool
+set_is_declined(const struct snapshot *snap, const struct sync_set *set)
+{
+	const struct node *primary = snapshot_node(snap, snap->group.primary);
+
+	/* An unknown version also stands for older ones. */
+	return primary != NULL && !set->unknown && primary->report.epoch >= primary->goal.epoch &&
+	       set->version > primary->report.about_version &&
+	       set->version <= primary->report.declined_version;
+}
+
 /* Detached in this epoch, with a complete end of WAL: a fact that cannot change. */
 static bool
 is_detached(const struct snapshot *snap, const struct node *node)
@@ -58,7 +69,8 @@ proof_without(const struct snapshot *snap, const struct node *candidate, uint32_
 	for (uint32_t i = 0; i < snap->group.possible_count; i++) {
 		enum proof proof;
 
-		if (snap->group.possible[i].version == version)
+		if (snap->group.possible[i].version == version ||
+		    set_is_declined(snap, &snap->group.possible[i]))
 			continue;
 		asked++;
 		proof = proof_for(snap, candidate, &snap->group.possible[i]);

@@ -27,6 +27,12 @@ enum proof proof_without(const struct snapshot *snap, const struct node *candida
 /* The operator's word that loss is accepted stands in for a proof until this promotion is over. */
 bool promotion_is_lossy(const struct promotion *promotion);
 
+/*
+ * Whether the primary's keeper declined this version: durably, before it applied any of it, so that
+ * it never was and never will be in force (4b). Stable within the epoch in which it says so.
+ */
+bool set_is_declined(const struct snapshot *snap, const struct sync_set *set);
+
 /* Members that must be heard for a version: k - s + 1, never less than 0. */
 uint32_t quorum_needed(const struct sync_set *set);
 

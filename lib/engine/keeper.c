@@ -313,8 +313,11 @@ see_restart(struct keeper *keeper, const struct observation *seen)
 	keeper->server_start = seen->server_start;
 	keeper->up_at = keeper->now;
 	view->proved_version = 0;
-	if (seen->pg == PG_PRIMARY)
+	if (seen->pg == PG_PRIMARY) {
 		view->crashed = false;
+		view->start_failed = false;
+		view->declined = false;
+	}
 }
 
 static bool
@@ -350,6 +353,7 @@ postgres_exited(struct keeper *keeper, bool inside, bool witnessed)
 	view->crashed = true;
 	view->crash_seen = witnessed;
 	view->witness = false;
+	view->declined = false;
 	view->crash_epoch = view->note.epoch;
 	view->seen.exit_inside = inside;
 	keeper->failures = 0;
@@ -437,6 +441,8 @@ keeper_on_noted(struct keeper *keeper, pgaf_time now, bool saved)
 	}
 	if (keeper->view.ready == K_NEW && keeper->pending.role == NOTE_PRIMARY)
 		keeper->view.ready = K_NEEDS_CONFIG;
+	if (keeper->pending.declined_version != keeper->view.note.declined_version)
+		keeper->view.declined = true;
 	keeper->view.note = keeper->pending;
 	keeper->noted = true;
 	keeper->again = true;

@@ -157,9 +157,10 @@ note_start(struct keeper *keeper, const struct keeper_rule *rule)
 {
 	struct keeper_view *view = &keeper->view;
 	struct note note = view->note;
-	bool accepted = note.goal.epoch == view->orders.goal.epoch;
+	uint32_t version;
 
 	note_accept(view, &note);
+	version = note.goal.set.version;
 	if (rule->role != NOTE_NONE) {
 		note.role = rule->role;
 		if (rule->role == NOTE_PRIMARY && view->seen.timeline != 0)
@@ -168,8 +169,12 @@ note_start(struct keeper *keeper, const struct keeper_rule *rule)
 			note.fork_lsn = keeper->facts.fork_lsn;
 		if (rule->role == NOTE_FENCED)
 			view->stayed = true;
-	} else if (accepted && view->orders.goal.set.version > note.about_version) {
-		note.about_version = view->orders.goal.set.version;
+	}
+	if (rule->set == NOTE_SET_BEGUN && version > note.about_version)
+		note.about_version = version;
+	if (rule->set == NOTE_SET_DECLINED && version > note.about_version) {
+		note.declined_version = version;
+		log_rule(&keeper->logger, PGAF_LOG_WARNING, "declined", rule->id, rule->doc);
 	}
 	if (view->seen.system_identifier != 0)
 		note.system_identifier = view->seen.system_identifier;
@@ -485,6 +490,8 @@ done_start(struct keeper_view *view, enum step step)
 {
 	view->seen.pg = PG_STARTING;
 	view->crashed = false;
+	view->start_failed = false;
+	view->declined = false;
 	if (step == STEP_START_PRIMARY)
 		view->stayed = false;
 }
@@ -623,6 +630,8 @@ step_finished(struct keeper *keeper, const struct step_result *result)
 		done(keeper, result);
 		break;
 	case STEP_FAILED:
+		if (result->step == STEP_START_PRIMARY)
+			keeper->view.start_failed = true;
 		back_off(keeper, result);
 		break;
 	case STEP_REFUSED:

@@ -54,8 +54,12 @@ is_open(const struct keeper *keeper)
 static enum pg_status
 crashed_status(const struct keeper_view *view)
 {
-	bool permitted = view->note.goal.epoch > view->crash_epoch &&
-	                 pgaf_state_is_writable(view->note.goal.state);
+	const struct goal *goal = &view->note.goal;
+	/* A goal whose set was declined, or will be, was given before the crash was known. */
+	bool meant = view->declined ? !note_declined(&view->note, goal->set.version)
+	                            : goal->set.version <= view->note.about_version;
+	bool permitted =
+		meant && goal->epoch > view->crash_epoch && pgaf_state_is_writable(goal->state);
 
 	return permitted ? PG_STARTING : PG_EXITED;
 }
@@ -98,6 +102,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->weak_commits = seen->weak_commits;
 	report->renounced_epoch = view->note.renounced_epoch; /* noted, or not said (13) */
 	report->declined_version = view->note.declined_version;
+	report->about_version = view->note.about_version;
 	if (view->proved_version != report->in_force_version)
 		report->in_force_version = 0;
 	/* Only a promotion that is noted counts as done; the note outlives this process. */

@@ -17,10 +17,20 @@ is_writable(unsigned state)
 
 /* ---- promises to clients ------------------------------------------------ */
 
+/* Whether this node's note says that it never applies that set (4b). */
+static bool
+is_declined(const struct m_state *s, unsigned node, const struct m_set *set)
+{
+	const struct m_note *note = &s->keeper[node].note;
+
+	return !set->unknown && set->version > note->about && set->version <= note->declined;
+}
+
 /* Whether what this node acknowledges counts: no version of its term is asynchronous. */
 static bool
-counts(const struct m_group *group, unsigned node)
+counts(const struct m_state *s, unsigned node)
 {
+	const struct m_group *group = &s->store.group;
 	bool former = group->promoted != 0 && group->from == node + 1;
 	unsigned first = group->promoted != 0 ? group->goal[group->promoted - 1].set.version : 0;
 	bool within = false;
@@ -31,6 +41,8 @@ counts(const struct m_group *group, unsigned node)
 		const struct m_set *set = &group->possible[i];
 
 		if (first != 0 && former == (set->version >= first))
+			continue;
+		if (is_declined(s, node, set))
 			continue;
 		if (set->unknown || set->required == 0)
 			return false;
@@ -51,7 +63,7 @@ check_acknowledged(struct m_state *s, unsigned node, unsigned lsn)
 		violate("ONE", "node%u acknowledges a commit after node%u was promoted without it",
 		        node + 1, last->writer);
 	/* An older copy knows nothing of the set in force, until all nodes were heard (12). */
-	if (!counts(&s->store.group, node) || world->restored == 1)
+	if (!counts(s, node) || world->restored == 1)
 		return;
 	tell("it counts; ");
 	world->acked_branch = (uint8_t)branch;
@@ -112,7 +124,8 @@ check_order(const struct m_state *s, const struct m_group *next, unsigned rule)
 	if (group->possible_count == 0)
 		violate("SAFE-PROMOTE", "nothing is known of the set in force");
 	for (unsigned i = 0; i < group->possible_count; i++)
-		if (!proves(s, &group->possible[i], candidate))
+		if (!is_declined(s, group->primary - 1u, &group->possible[i]) &&
+		    !proves(s, &group->possible[i], candidate))
 			violate("SAFE-PROMOTE",
 			        "node%u is to be promoted, but set %u may be in force",
 			        next->promoted, group->possible[i].version);
@@ -160,6 +173,9 @@ check_running(const struct m_state *s, unsigned node)
 	if (group->recovering || s->world.restored == 1 || pg->unfinished ||
 	    (!former && (group->primary != node + 1 || pg->status != PG_PRIMARY)))
 		return;
+	if (is_declined(s, node, &pg->file))
+		violate("RUNNING", "node%u runs set %u, which it declined", node + 1,
+		        pg->file.version);
 	if (!is_possible(group, &pg->file))
 		violate("RUNNING", "node%u runs set %u (%u of members %u), which is not possible",
 		        node + 1, pg->file.version, pg->file.required, pg->file.members);

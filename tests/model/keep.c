@@ -214,6 +214,7 @@ load_note(const struct m_keeper *from, unsigned node, struct note *note)
 		.timeline = from->note.timeline,
 		.promotion = from->note.promotion,
 		.about_version = from->note.about,
+		.declined_version = from->note.declined,
 		.applied_version = from->note.applied,
 		.renounced_epoch = from->note.renounced,
 		.system_identifier = 1,
@@ -245,6 +246,7 @@ load_view(const struct m_keeper *from, struct keeper_view *view)
 	view->started_at = NOW;
 	view->stayed = from->stayed;
 	view->crashed = from->crashed;
+	view->declined = from->declined;
 	view->crash_seen = from->crash_seen;
 	view->crash_epoch = from->crash_epoch;
 	view->history = (enum keeper_history)from->history;
@@ -306,6 +308,7 @@ save_note(const struct note *from, struct m_note *note)
 		.timeline = (uint8_t)from->timeline,
 		.promotion = (uint8_t)from->promotion,
 		.about = (uint8_t)from->about_version,
+		.declined = (uint8_t)from->declined_version,
 		.applied = (uint8_t)from->applied_version,
 		.renounced = (uint8_t)from->renounced_epoch,
 	};
@@ -322,6 +325,7 @@ save_view(const struct keeper_view *view, struct m_keeper *to)
 	goal_narrow(&view->orders.goal, &to->orders);
 	to->stayed = view->stayed;
 	to->crashed = view->crashed;
+	to->declined = view->declined;
 	to->crash_seen = view->crash_seen;
 	to->crash_epoch = view->crashed ? (uint8_t)view->crash_epoch : 0;
 	to->history = (uint8_t)view->history;
@@ -417,6 +421,8 @@ report_now(const struct m_state *s, unsigned node, struct m_report *report)
 		.renounced = (uint8_t)full.renounced_epoch,
 		.promoted = (uint8_t)full.promoted_epoch,
 		.promoted_timeline = (uint8_t)full.promoted_timeline,
+		.about = (uint8_t)full.about_version,
+		.declined = (uint8_t)full.declined_version,
 		.stopped = (uint8_t)full.stopped_epoch,
 		.stopped_lsn = full.stopped_epoch != 0 ? (uint8_t)full.stopped_lsn : 0,
 		.clean = full.stopped_epoch != 0 && full.stopped_clean,

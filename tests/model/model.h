@@ -37,6 +37,7 @@ struct m_report {
 	uint8_t state, epoch, pg, timeline, disk_timeline, lsn, complete, has_data, fenced;
 	uint8_t drifted, needs_clone, admission, streaming, proved, caught_up;
 	uint8_t in_force, in_force_timeline, renounced, promoted, promoted_timeline;
+	uint8_t about, declined;
 	uint8_t stopped, stopped_lsn, clean, stuck, members, reached;
 };
 
@@ -64,7 +65,7 @@ struct m_monitor {
 };
 
 struct m_note {
-	uint8_t epoch, role, timeline, promotion, about, applied, renounced;
+	uint8_t epoch, role, timeline, promotion, about, applied, declined, renounced;
 	struct m_goal goal;
 };
 
@@ -75,7 +76,7 @@ struct m_keeper {
 	struct m_note note;
 	uint8_t known, orders_epoch;
 	struct m_goal orders;
-	uint8_t stayed, crashed, crash_seen, crash_epoch, history, kept, proved, ready;
+	uint8_t stayed, crashed, declined, crash_seen, crash_epoch, history, kept, proved, ready;
 	uint8_t settled, claim, followed, followed_as, state, drifted;
 	uint8_t in_force, in_force_timeline, stopped, stopped_lsn, clean;
 	uint8_t busy, stage, barrier, promote_sent, give_up, claiming;

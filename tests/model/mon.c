@@ -104,6 +104,8 @@ report_widen(const struct m_report *from, struct report *to)
 	to->streaming = from->streaming;
 	to->history_proved = from->proved;
 	to->caught_up = from->caught_up;
+	to->about_version = from->about;
+	to->declined_version = from->declined;
 	to->in_force_version = from->in_force;
 	to->in_force_timeline = from->in_force_timeline;
 	to->renounced_epoch = from->renounced;

@@ -164,6 +164,8 @@ rank_report(struct ranks *ranks, struct m_report *report)
 	rank(ranks, RANK_TIMELINE, &report->in_force_timeline);
 	rank(ranks, RANK_TIMELINE, &report->promoted_timeline);
 	rank(ranks, RANK_VERSION, &report->in_force);
+	rank(ranks, RANK_VERSION, &report->about);
+	rank(ranks, RANK_VERSION, &report->declined);
 	rank(ranks, RANK_ADMISSION, &report->admission);
 	rank(ranks, RANK_LSN, &report->lsn);
 	rank(ranks, RANK_LSN, &report->stopped_lsn);
@@ -198,6 +200,7 @@ rank_keeper(struct ranks *ranks, struct m_keeper *keeper)
 	rank(ranks, RANK_EPOCH, &note->renounced);
 	rank(ranks, RANK_TIMELINE, &note->timeline);
 	rank(ranks, RANK_VERSION, &note->about);
+	rank(ranks, RANK_VERSION, &note->declined);
 	rank(ranks, RANK_VERSION, &note->applied);
 	rank_goal(ranks, &note->goal);
 	rank(ranks, RANK_EPOCH, &keeper->orders_epoch);

@@ -12,6 +12,7 @@
 #include "base/pure/text.h"
 #include "core/codec.h"
 #include "core/decide.h"
+#include "core/quorum.h"
 #include "sim/sim.h"
 
 /* The monitor's picture and what it waits for, when that is the question. */
@@ -59,6 +60,21 @@ violation(struct sim *sim, const char *check, const char *format, ...)
 	TRACE(sim, "check", "%s violated: %s", check, sim->failed_text);
 }
 
+bool
+check_is_declined(const struct sim *sim, pgaf_node_id node, const struct sync_set *set)
+{
+	return !set->unknown && note_declined(&sim->keep[node].disk_note, set->version);
+}
+
+void
+check_set(struct sim *sim, pgaf_node_id node, const struct sync_set *set)
+{
+	if (check_is_declined(sim, node, set))
+		violation(sim, "SAFE-PROMOTE",
+		          "%s applies version %u of the set, which it declined", host_name(node),
+		          set->version);
+}
+
 /* Whether acknowledgements of this node count under DUR: its term's versions bar asynchronous. */
 bool
 check_counts(const struct sim *sim, pgaf_node_id node)
@@ -74,6 +90,8 @@ check_counts(const struct sim *sim, pgaf_node_id node)
 
 		if (group->promotion.node != 0 &&
 		    former == (set->version >= sim->store.promote_version))
+			continue;
+		if (check_is_declined(sim, node, set))
 			continue;
 		if (sync_set_is_async(set))
 			return false;
@@ -131,6 +149,26 @@ check_holds_all(struct sim *sim, pgaf_node_id node, const char *check, const cha
 	}
 }
 
+/* Struck because the primary's keeper says that it declined it: did it? */
+static void
+check_struck(struct sim *sim, const struct decision *decision)
+{
+	const struct snapshot *truth = &sim->store.truth;
+
+	for (uint32_t i = 0; i < truth->group.possible_count; i++) {
+		const struct sync_set *set = &truth->group.possible[i];
+		bool struck = true;
+
+		for (uint32_t k = 0; k < decision->group.possible_count; k++)
+			struck &= decision->group.possible[k].version != set->version;
+		if (struck && set_is_declined(truth, set) &&
+		    !check_is_declined(sim, truth->group.primary, set))
+			violation(sim, "SAFE-PROMOTE",
+			          "version %u of the set is struck, but its decline was not noted",
+			          set->version);
+	}
+}
+
 /*
  * One node is chosen without asking others: each version that the primary may
  * be running must need just this node's word (k members, s required, k - s + 1
@@ -144,7 +182,9 @@ check_decision(struct sim *sim, const struct decision *decision)
 	const struct group *after = &decision->group;
 	const struct node *chosen = snapshot_node(&sim->store.truth, after->promotion.node);
 	const struct node *former = snapshot_node(&sim->store.truth, before->primary);
+	bool declined = false;
 
+	check_struck(sim, decision);
 	if (!chosen || after->promotion.epoch == before->promotion.epoch || chosen == former)
 		return;
 	if (former && former->report.stopped_clean && former->report.stopped_epoch != 0 &&
@@ -155,12 +195,17 @@ check_decision(struct sim *sim, const struct decision *decision)
 		const struct sync_set *set = &before->possible[i];
 		bool member = sync_set_has(set, chosen->id, chosen->admission);
 
+		if (former && check_is_declined(sim, former->id, set)) {
+			declined = true;
+			continue;
+		}
 		if (!sync_set_is_async(set) && (uint32_t)member + set->required >= set->count + 1)
 			continue;
 		violation(sim, "SAFE-PROMOTE",
 		          "%s is chosen by rule %u, but version %u of the set does not allow it",
 		          host_name(chosen->id), decision->rule, set->version);
 	}
+	sim->counts.declined += declined;
 }
 
 void

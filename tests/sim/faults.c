@@ -146,6 +146,12 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_ISOLATE:
 		host_heal(sim, host);
 		break;
+	case SIM_FAULT_QUORUM:
+		store_set_quorum(sim, host, true);
+		break;
+	case SIM_FAULT_NUMBER:
+		store_set_number(sim, sim->store.number_sync);
+		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
 	case SIM_FAULT_DISK:
@@ -233,10 +239,14 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 		              false);
 		break;
 	case SIM_FAULT_FAILOVER:
-		store_request(sim, REQUEST_FAILOVER, 0, false);
-		break;
 	case SIM_FAULT_LOSS:
-		store_request(sim, REQUEST_FAILOVER, 0, true);
+		store_request(sim, REQUEST_FAILOVER, 0, fault == SIM_FAULT_LOSS);
+		break;
+	case SIM_FAULT_QUORUM:
+		store_set_quorum(sim, host, false);
+		break;
+	case SIM_FAULT_NUMBER:
+		store_set_number(sim, sim->store.number_sync > 0 ? 0 : 1);
 		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
@@ -268,6 +278,9 @@ fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 
 	if (is_of_monitor(fault))
 		host = 0;
+	/* Of the primary it would mean nothing. */
+	if (fault == SIM_FAULT_QUORUM && host == sim->store.truth.group.primary)
+		host = host % sim->nodes + 1;
 	/* What was decided while it hung is written then: not for long after the last fault. */
 	if (fault == SIM_FAULT_STORE_DISK && length > STORE_HANGS_MOST)
 		length = STORE_HANGS_MOST;
@@ -363,6 +376,27 @@ faults_on_failover(struct sim *sim, pgaf_node_id candidate)
 		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(60)), fault_due);
 }
 
+/* Postgres ends between the moment a set is granted and the one in which it is applied (4b). */
+static void
+crash_before_set(struct sim *sim, struct event *event)
+{
+	if (!sim->quiet && sim->store.truth.group.primary == event->a)
+		fault_strike(sim, event->b != 0 ? SIM_FAULT_BACKEND : SIM_FAULT_POSTMASTER,
+		             event->a, PGAF_MSEC(5));
+}
+
+void
+faults_on_set(struct sim *sim, pgaf_node_id primary, bool relaxes)
+{
+	struct event *event;
+
+	if (!sim->strikes_twice || sim->quiet || !rng_percent(&sim->plan, relaxes ? 60 : 5))
+		return;
+	event = sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(12)), crash_before_set);
+	event->a = primary;
+	event->b = rng_percent(&sim->plan, 30);
+}
+
 pgaf_time
 faults_plan(struct sim *sim)
 {
@@ -389,6 +423,7 @@ faults_end(struct sim *sim)
 	sim->quiet = true;
 	sim->net.loss = 0;
 	sim->store.disk_until = 0;
+	store_operator_is_done(sim);
 	if (sim->brk == BREAK_FLAP)
 		sim_after(sim, NULL, PGAF_SECONDS(17), store_flap);
 	for (uint32_t host = 0; host <= sim->nodes; host++) {

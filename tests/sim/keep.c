@@ -89,8 +89,16 @@ static void
 ops_report(void *world, const struct report *report, bool urgent)
 {
 	struct keeper_world *keeper = world;
+	struct report said = *report;
 
-	link_report(keeper->sim, keeper->node, report, urgent);
+	/* Its goal's set, which it has not begun to apply yet and will. */
+	if (keeper->sim->brk == BREAK_DECLINE) {
+		const struct note *note = &keeper->sim->keep[keeper->node].disk_note;
+
+		if (note->goal.set.version > said.about_version)
+			said.declined_version = note->goal.set.version;
+	}
+	link_report(keeper->sim, keeper->node, &said, urgent);
 }
 
 static void

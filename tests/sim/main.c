@@ -124,6 +124,7 @@ add(struct counts *sum, const struct counts *one)
 	sum->with_failover += one->with_failover;
 	sum->with_second_fault += one->with_second_fault;
 	sum->second_faults += one->second_faults;
+	sum->declined += one->declined;
 	sum->promotions += one->promotions;
 	sum->events += one->events;
 	sum->virtual_time += one->virtual_time;
@@ -258,6 +259,9 @@ main(int argc, char **argv)
 	for (int i = 0; options.kinds && i < SIM_FAULT_COUNT; i++)
 		printf("%8llu  %s\n", (unsigned long long)sum.by_kind[i],
 		       fault_text((enum fault)i));
+	if (options.kinds)
+		printf("%8llu  (a failover because a set was declined)\n",
+		       (unsigned long long)sum.declined);
 	report_counts(&sum, seconds_now() - began, bad);
 	return bad > 0 ? 1 : 0;
 }

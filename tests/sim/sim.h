@@ -386,6 +386,7 @@ struct simstore {
 	bool session_open[SIM_HOSTS];         /* the keepers', as the store sees them */
 	pgaf_time session_lost_at[SIM_HOSTS]; /* when they were last heard */
 	bool reported[SIM_HOSTS];             /* news the monitor has not read */
+	uint32_t number_sync;     /* as the seed has it, but for what an operator does meanwhile */
 	uint32_t promote_version; /* first version of the term that begins with the promotion */
 };
 
@@ -407,6 +408,10 @@ pgaf_time store_flush_time(struct sim *sim);
 /* The snapshot without asynchronous versions, if another is there. */
 void store_forget_async(struct group *group);
 /* For BREAK_FLAP: each few seconds, for ever. */
+/* Operators' changes while the group runs; at the end everything is as the seed has it. */
+void store_set_quorum(struct sim *sim, pgaf_node_id node, bool quorum);
+void store_set_number(struct sim *sim, uint32_t number);
+void store_operator_is_done(struct sim *sim);
 void store_flap(struct sim *sim, struct event *event);
 
 /* ---- the monitor (mon.c) ------------------------------------------------------ */
@@ -471,7 +476,9 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 	X(MONITOR_HOST, "the monitor's host loses power")                             \
 	X(SWITCHOVER, "an operator asks for a switchover")                            \
 	X(FAILOVER, "an operator asks for a failover")                                \
-	X(LOSS, "an operator asks for a failover and accepts loss")
+	X(LOSS, "an operator asks for a failover and accepts loss")                   \
+	X(QUORUM, "an operator takes a standby out of the quorum")                    \
+	X(NUMBER, "an operator changes number_sync_standbys")
 
 enum fault {
 #define FAULT_ENUM(name, text) SIM_FAULT_##name,
@@ -483,6 +490,7 @@ enum fault {
 struct counts {
 	uint64_t seeds, failovers, switchovers, crashes, partitions, acknowledged;
 	uint64_t with_failover, with_second_fault, second_faults, promotions, events;
+	uint64_t declined; /* promotions that a declined version did not bar */
 	uint64_t by_kind[SIM_FAULT_COUNT];
 	pgaf_time virtual_time;
 };
@@ -491,6 +499,8 @@ struct counts {
 pgaf_time faults_plan(struct sim *sim);
 /* A failover has begun: some seeds strike again now. */
 void faults_on_failover(struct sim *sim, pgaf_node_id candidate);
+/* The primary is to apply a new version of the set: some seeds crash it before it does. */
+void faults_on_set(struct sim *sim, pgaf_node_id primary, bool relaxes);
 /* Everything that was broken works again. */
 void faults_end(struct sim *sim);
 void fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length);
@@ -498,6 +508,10 @@ const char *fault_text(enum fault fault);
 
 /* ---- checks (checks.c) ---------------------------------------------------------------- */
 
+/* Whether this node's keeper noted durably that it never applies that version (4b). */
+bool check_is_declined(const struct sim *sim, pgaf_node_id node, const struct sync_set *set);
+/* A primary's set is written: none that it declined. */
+void check_set(struct sim *sim, pgaf_node_id node, const struct sync_set *set);
 void check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted);
 /* Whether what the store knows allows this promotion, worked out apart from the core. */
 void check_decision(struct sim *sim, const struct decision *decision);
@@ -529,6 +543,7 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                   \
 	X(KEEP, "keep", "SILENT-LOSS", "divergent WAL is not kept aside")                     \
 	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                 \
+	X(DECLINE, "decline", "SAFE-PROMOTE", "a keeper says that it declined before it noted it") \
 	X(FLAP, "flap", "STABLE", "a goal is given again and again")
 
 enum brk {

@@ -20,6 +20,7 @@ enum apply_stage {
 static pgaf_time
 write_names(struct sim *sim, pgaf_node_id node, struct run_step *run, const struct sync_set *set)
 {
+	check_set(sim, node, set);
 	pg_set_names(sim, node, set);
 	pg_reload(sim, node);
 	run->y = sim->pg[node].reload_serial;

@@ -96,6 +96,7 @@ store_init(struct sim *sim)
 
 	text_copy(group->formation, sizeof group->formation, "default");
 	store_choose_settings(sim, &group->settings);
+	store->number_sync = group->settings.number_sync;
 	group->incarnation = rng_next(&sim->rng) | 1;
 	store->truth.may_bootstrap = true;
 	store->born = sim->now;
@@ -145,6 +146,7 @@ store_restore(struct sim *sim)
 	      (unsigned long long)sim->store.copy.group.epoch);
 	sim->store.truth = sim->store.copy;
 	sim->store.durable = sim->store.copy;
+	store_operator_is_done(sim);
 	store_start(sim);
 }
 
@@ -261,6 +263,9 @@ store_note_decision(struct sim *sim, const struct decision *decision)
 	if (after->promotion.node == 0 || after->promotion.epoch == before->promotion.epoch) {
 		if (after->promotion.node == 0)
 			sim->failover_open = false;
+		if (after->next_version != before->next_version &&
+		    after->primary == before->primary)
+			faults_on_set(sim, after->primary, sync_set_is_async(group_newest(after)));
 		return;
 	}
 	sim->store.promote_version = before->next_version;
@@ -348,6 +353,50 @@ store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to, bool all
 		.kind = kind, .number = ++sim->next_id, .to = to, .allow_loss = allow_loss};
 	store_written(sim, true);
 	mon_hint(sim, to, true);
+}
+
+/* What an operator wrote holds at once; a store that is down is asked again when it is up. */
+static void
+store_written_by_operator(struct sim *sim)
+{
+	const struct snapshot *truth = &sim->store.truth;
+
+	store_written(sim, true);
+	if (!sim->store.proc.alive || truth->count == 0)
+		return;
+	mon_hint(sim, truth->nodes[0].id, true);
+	for (uint32_t i = 0; i < truth->count; i++)
+		link_hint(sim, truth->nodes[i].id);
+}
+
+void
+store_set_quorum(struct sim *sim, pgaf_node_id id, bool quorum)
+{
+	struct node *node = store_node(&sim->store.truth, id);
+
+	if (!node || node->quorum == quorum)
+		return;
+	node->quorum = quorum;
+	store_written_by_operator(sim);
+}
+
+void
+store_set_number(struct sim *sim, uint32_t number)
+{
+	struct settings *settings = &sim->store.truth.group.settings;
+
+	if (settings->number_sync == number)
+		return;
+	settings->number_sync = number;
+	store_written_by_operator(sim);
+}
+
+void
+store_operator_is_done(struct sim *sim)
+{
+	for (pgaf_node_id node = 1; node <= sim->nodes; node++)
+		store_set_quorum(sim, node, true);
+	store_set_number(sim, sim->store.number_sync);
 }
 
 void

@@ -40,6 +40,8 @@ enum difference {
 	CLOSED = 1 << 22,       /* started with clients held back */
 	WITNESS = 1 << 23,      /* … by the process that saw the crash */
 	CONFIRMS = 1 << 24,     /* … until standbys confirmed the end of recovery */
+	DECLINED = 1 << 25,     /* the note says that the goal's set never will be applied */
+	NO_START = 1 << 26,     /* it was to be started, and did not */
 };
 
 struct example {
@@ -65,7 +67,10 @@ static const struct example examples[] = {
 	EXAMPLE(112, PREPARE_PROMOTION, PROMOTING, PRIMARY, 0, .claim = K_CLAIM_LOST),
 	EXAMPLE(114, PREPARE_PROMOTION, PROMOTING, PRIMARY, OTHER_TIMELINE,
 	        .claim = K_CLAIM_GRANTED),
+	EXAMPLE(118, WAIT_PRIMARY, PRIMARY, EXITED, ASYNC | UNPROVED | UNNOTED | CRASHED),
+	EXAMPLE(118, WAIT_PRIMARY, PRIMARY, STOPPED, ASYNC | UNPROVED | UNNOTED | NO_START),
 	EXAMPLE(120, PRIMARY, PRIMARY, EXITED, 0),
+	EXAMPLE(120, PRIMARY, PRIMARY, EXITED, CRASHED | UNNOTED | DECLINED),
 	EXAMPLE(200, PRIMARY, PRIMARY, PRIMARY, LEAVES),
 	EXAMPLE(210, PRIMARY, PRIMARY, STOPPED, LEAVES),
 	EXAMPLE(250, DEMOTED, PRIMARY, PRIMARY, NEW_GOAL),
@@ -83,6 +88,7 @@ static const struct example examples[] = {
 	EXAMPLE(408, PRIMARY, PRIMARY, PRIMARY, REGRESSED),
 	EXAMPLE(409, PRIMARY, PRIMARY, STOPPED, REGRESSED),
 	EXAMPLE(410, PRIMARY, PRIMARY, STOPPED, CRASHED),
+	EXAMPLE(410, PRIMARY, PRIMARY, STOPPED, CRASHED | UNNOTED | DECLINED),
 	EXAMPLE(412, PRIMARY, PRIMARY, STOPPED, CUT_OFF),
 	EXAMPLE(414, PRIMARY, PRIMARY, STOPPED, NEEDS_CONFIG),
 	EXAMPLE(416, PRIMARY, PRIMARY, STOPPED, 0),
@@ -111,6 +117,8 @@ static const struct example examples[] = {
 	EXAMPLE(452, WAIT_PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF | WITNESS | ASYNC),
 	EXAMPLE(490, PRIMARY, STANDBY, STOPPED, 0),
 	EXAMPLE(490, PRIMARY, PRIMARY, PRIMARY, CLOSED | CUT_OFF | UNPROVED),
+	EXAMPLE(490, WAIT_PRIMARY, PRIMARY, PRIMARY, ASYNC | UNPROVED | UNNOTED | DECLINED),
+	EXAMPLE(490, PRIMARY, PRIMARY, PRIMARY, UNPROVED | UNNOTED | DECLINED),
 
 	EXAMPLE(500, DRAINING, PRIMARY, PRIMARY, 0),
 	EXAMPLE(510, DEMOTED, PRIMARY, PRIMARY, 0),
@@ -227,6 +235,7 @@ view_differ(uint32_t differences, struct keeper_view *view)
 	view->settled = (differences & UNSETTLED) == 0;
 	view->crashed = (differences & CRASHED) != 0;
 	view->crash_epoch = goal->epoch;
+	view->start_failed = (differences & NO_START) != 0;
 	view->stayed = (differences & STAYED) != 0;
 	view->regressed = (differences & REGRESSED) != 0;
 	view->seen.closed = (differences & CLOSED) != 0;
@@ -246,6 +255,8 @@ view_differ(uint32_t differences, struct keeper_view *view)
 		view->answered_at = view->started_at = NOW - PGAF_SECONDS(10);
 	if ((differences & UNNOTED) != 0)
 		view->note.about_version = goal->set.version - 1;
+	if ((differences & DECLINED) != 0)
+		view->note.declined_version = goal->set.version;
 	if ((differences & ELSEWHERE) != 0)
 		view->seen.upstream = view->followed = 9;
 	if ((differences & OTHER_TIMELINE) != 0)

@@ -107,6 +107,8 @@ report_line(const struct report *report, struct text *to)
 		text_add(to, ", by itself");
 	if (report->in_force_version != 0)
 		text_addf(to, ", set %u", (unsigned)report->in_force_version);
+	if (report->declined_version > report->about_version)
+		text_addf(to, ", declined %u", (unsigned)report->declined_version);
 	if (report->promoted_epoch != 0)
 		text_addf(to, ", promoted %u", (unsigned)report->promoted_epoch);
 	if (report->renounced_epoch != 0)
