@@ -27,6 +27,7 @@ static const char *const words_KEEPER_SET[] = {KEEPER_SET(WORD)};
 static const char *const words_KEEPER_RELEASED[] = {KEEPER_RELEASED(WORD)};
 static const char *const words_KEEPER_WAL[] = {KEEPER_WAL(WORD)};
 static const char *const words_KEEPER_UP[] = {KEEPER_UP(WORD)};
+static const char *const words_KEEPER_REST[] = {KEEPER_REST(WORD)};
 static const char *const words_KEEPER_NOTED[] = {KEEPER_NOTED(WORD)};
 static const char *const words_KEEPER_CRASHED[] = {KEEPER_CRASHED(WORD)};
 static const char *const words_KEEPER_CLAIM[] = {KEEPER_CLAIM(WORD)};
@@ -273,6 +274,20 @@ set_answer(const struct keeper_view *view)
 	return set->required == 0 ? K_SET_RELAX : K_SET_TIGHTEN;
 }
 
+/*
+ * Commits of a promoted standby wait from the first one on, or never did: what decides that is set
+ * by a checkpointer that may be busy, so it is there long before (14, 42). Any name is strict.
+ */
+static enum keeper_rest
+rest_answer(const struct keeper_view *view)
+{
+	bool strict = view->orders.settings.number_sync > 0;
+
+	if (!view->orders_known || view->seen.pg != PG_STANDBY)
+		return K_REST_RIGHT;
+	return strict == (view->seen.sync_names[0] != '\0') ? K_REST_RIGHT : K_REST_OTHER;
+}
+
 void
 keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_facts *facts)
 {
@@ -305,6 +320,7 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	                                 (view->seen.vetoes & VETOES_PASSING) != 0)
 	                        ? K_COMES_UP
 	                        : K_IS_UP;
+	answer[KF_REST] = (uint8_t)rest_answer(view);
 	answer[KF_NOTED] = (uint8_t)noted_answer(view);
 	/* Once: what is given after that was given by one who knows of the crash. */
 	answer[KF_CRASHED] =

@@ -568,6 +568,15 @@ const struct keeper_rule keeper_rules[] = {
 		.report = PGAF_STATE_CATCHINGUP,
 	},
 	{
+		.id = 646,
+		.doc = "number_sync_standbys decides what its promotion opens with: write that now "
+		       "(14).",
+		.when = {TOLD, FRESH, [KF_GOAL] = FOLLOWING, [KF_ROLE] = NOTED(STANDBY),
+                         [KF_PG] = IS(K_PG_STANDBY), [KF_UPSTREAM] = IS(K_UPSTREAM_RIGHT),
+                         [KF_UP] = IS(K_IS_UP), [KF_REST] = IS(K_REST_OTHER)},
+		.step = STEP_REST,
+	},
+	{
 		.id = 648,
 		.doc = "Other nodes need slots here in case it is promoted.",
 		.when = {TOLD, [KF_GOAL] = FOLLOWING, [KF_ROLE] = NOTED(STANDBY),

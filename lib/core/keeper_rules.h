@@ -55,6 +55,7 @@
 #define KEEPER_RELEASED(X) X(K_RELEASED_TRUE, "true") X(K_RELEASED_POISONED, "poisoned")
 #define KEEPER_WAL(X) X(K_WAL_WHOLE, "whole") X(K_WAL_REGRESSED, "regressed")
 #define KEEPER_UP(X) X(K_COMES_UP, "comes-up") X(K_IS_UP, "up")
+#define KEEPER_REST(X) X(K_REST_OTHER, "other") X(K_REST_RIGHT, "right")
 #define KEEPER_MAY_REWIND(X) X(K_REWIND_LATER, "later") X(K_REWIND_NOW, "now")
 
 /* name, answers, question */
@@ -76,6 +77,7 @@
 	X(RELEASED, KEEPER_RELEASED, "do released commits have a standby")            \
 	X(WAL, KEEPER_WAL, "does a primary still hold what it once reported")         \
 	X(UP, KEEPER_UP, "is a standby consistent, and its end of WAL known")         \
+	X(REST, KEEPER_REST, "does a standby carry what its promotion would open with") \
 	X(NOTED, KEEPER_NOTED, "does the note say that it may be applied")            \
 	X(CRASHED, KEEPER_CRASHED, "did Postgres end by itself, or not start")        \
 	X(CLAIM, KEEPER_CLAIM, "is the promotion claimed")                            \
@@ -103,6 +105,7 @@ enum keeper_stream { KEEPER_STREAM(ANSWER_ENUM) };
 enum keeper_history { KEEPER_HISTORY(ANSWER_ENUM) };
 enum keeper_kept { KEEPER_KEPT(ANSWER_ENUM) };
 enum keeper_set { KEEPER_SET(ANSWER_ENUM) };
+enum keeper_rest { KEEPER_REST(ANSWER_ENUM) };
 enum keeper_noted { KEEPER_NOTED(ANSWER_ENUM) };
 enum keeper_crashed { KEEPER_CRASHED(ANSWER_ENUM) };
 enum keeper_claim { KEEPER_CLAIM(ANSWER_ENUM) };

@@ -33,6 +33,7 @@
 	X(APPLY_SET, "apply-set", "write the synchronous set and prove that it is in force")       \
 	X(DETACH, "detach", "leave the upstream for good and read what is held")                   \
 	X(FOLLOW, "follow", "stream from the upstream under the name of the goal")                 \
+	X(REST, "rest", "write the set that a standby would be promoted with")                     \
 	X(PROVE_HISTORY, "prove-history", "compare own end of WAL with the upstream's history")    \
 	X(KEEP_WAL, "keep-wal", "copy the divergent WAL aside")                                    \
 	X(REWIND, "rewind", "rewind to the upstream's history")                                    \

@@ -27,6 +27,7 @@ step_is_cancellable(enum step step)
 	case STEP_APPLY_SET:
 	case STEP_DETACH:
 	case STEP_FOLLOW:
+	case STEP_REST:
 	case STEP_PROVE_HISTORY:
 	case STEP_KEEP_WAL:
 	case STEP_REWIND:
@@ -95,6 +96,7 @@ step_needs_goal(const struct keeper_rule *rule)
 	case STEP_SLOTS:
 	case STEP_DETACH:
 	case STEP_FOLLOW:
+	case STEP_REST:
 	case STEP_PROVE_HISTORY:
 	case STEP_KEEP_WAL:
 	case STEP_PROMOTE:
@@ -567,6 +569,7 @@ done(struct keeper *keeper, const struct step_result *result)
 	case STEP_NOTE:
 	case STEP_CLAIM:
 	case STEP_CUT_CLIENTS:
+	case STEP_REST:
 	case STEP_FENCE:
 	case STEP_KEEP_STANDBY:
 	case STEP_COUNT:

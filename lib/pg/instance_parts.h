@@ -343,6 +343,7 @@ void slots_start(struct instance *in);
 void sync_set_start(struct instance *in);
 void detach_start(struct instance *in);
 void follow_start(struct instance *in);
+void rest_start(struct instance *in);
 void history_start(struct instance *in);
 void keep_wal_start(struct instance *in);
 void rewind_start(struct instance *in);

@@ -104,6 +104,22 @@ names_set(struct instance *in, const char *names, task_then then)
 	conf_save(in, names_saved);
 }
 
+/* ---- a standby's, for the day of its promotion ------------------------------------ */
+
+/* Names that it has are as strict as the fence, and may be of a set that it will go on with. */
+void
+rest_start(struct instance *in)
+{
+	char names[sizeof(in->conf.sync_names)];
+
+	text_copy(names, sizeof(names), in->conf.sync_names);
+	if (in->task.order.settings.number_sync == 0)
+		names[0] = '\0';
+	else if (names[0] == '\0')
+		text_copy(names, sizeof(names), FENCE_NAMES);
+	names_set(in, names, task_done);
+}
+
 /* ---- a commit of our own that waits ----------------------------------------------- */
 
 static void

@@ -33,6 +33,7 @@ static const task_then starters[STEP_COUNT] = {
 	[STEP_APPLY_SET] = sync_set_start,
 	[STEP_DETACH] = detach_start,
 	[STEP_FOLLOW] = follow_start,
+	[STEP_REST] = rest_start,
 	[STEP_PROVE_HISTORY] = history_start,
 	[STEP_KEEP_WAL] = keep_wal_start,
 	[STEP_REWIND] = rewind_start,

@@ -230,6 +230,7 @@ load_orders(const struct m_goal *goal, unsigned epoch, unsigned node, struct kee
 	orders->epoch = epoch;
 	orders->system_identifier = 1;
 	settings_init(&orders->settings);
+	orders->settings.number_sync = run.sync;
 	goal_widen(goal, &orders->goal);
 	for (unsigned i = 0; i < run.nodes; i++)
 		if (i != node)
@@ -458,7 +459,7 @@ static bool
 is_brief(uint8_t step)
 {
 	return step == STEP_CONFIGURE || step == STEP_ROLES || step == STEP_SLOTS ||
-	       step == STEP_KEEP_WAL;
+	       step == STEP_REST || step == STEP_KEEP_WAL;
 }
 
 /* The engine reports what has changed whenever it has run. */

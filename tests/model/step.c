@@ -123,6 +123,21 @@ step_follow(struct m_state *s, unsigned node, struct step_result *result)
 	return ends(result, STEP_DONE, "");
 }
 
+/* A standby's own file: nobody waits on it before it is promoted. */
+static bool
+step_rest(struct m_state *s, unsigned node, struct step_result *result)
+{
+	struct m_pg *pg = &s->pg[node];
+
+	if (pg->status != PG_STANDBY)
+		return ends(result, STEP_FAILED, "it is not a standby that answers");
+	if (run.sync == 0)
+		pg->file = (struct m_set){0};
+	else if (pg->file.required == 0)
+		pg->file = (struct m_set){.required = 1};
+	return ends(result, STEP_DONE, "");
+}
+
 static bool
 step_prove(struct m_state *s, unsigned node, struct step_result *result)
 {
@@ -311,6 +326,8 @@ step_go(struct m_state *s, unsigned node, struct step_result *result)
 		return step_fence(s, node, result);
 	case STEP_FOLLOW:
 		return step_follow(s, node, result);
+	case STEP_REST:
+		return step_rest(s, node, result);
 	case STEP_PROVE_HISTORY:
 		return step_prove(s, node, result);
 	case STEP_REWIND:

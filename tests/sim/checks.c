@@ -278,6 +278,14 @@ check_start(struct sim *sim, pgaf_node_id node)
 		violation(sim, "LIVE", "%s starts Postgres in circles", host_name(node));
 }
 
+/* What a standby would open with waits exactly where commits must (14). */
+static bool
+rests_well(const struct sim *sim, pgaf_node_id node)
+{
+	return (sim->pg[node].shown.required > 0) ==
+	       (sim->store.truth.group.settings.number_sync > 0);
+}
+
 static bool
 node_is_good(const struct sim *sim, const struct node *node, char *why, size_t room)
 {
@@ -290,7 +298,7 @@ node_is_good(const struct sim *sim, const struct node *node, char *why, size_t r
 	enum pg_status status = primary ? PG_PRIMARY : PG_STANDBY;
 
 	if (node->goal.state == wanted && node->report.state == wanted && pg->status == status &&
-	    sim->keep[node->id].proc.alive &&
+	    (primary || rests_well(sim, node->id)) && sim->keep[node->id].proc.alive &&
 	    sim->keep[node->id].route == (primary ? ROUTE_PRIMARY : ROUTE_STANDBY))
 		return true;
 	snprintf(why, room,

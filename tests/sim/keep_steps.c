@@ -476,6 +476,8 @@ step_advance(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		return step_detach(sim, node, run);
 	case STEP_FOLLOW:
 		return step_follow(sim, node, run);
+	case STEP_REST:
+		return step_rest(sim, node, run);
 	case STEP_PROVE_HISTORY:
 		return step_prove(sim, node, run);
 	case STEP_REWIND:

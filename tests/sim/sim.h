@@ -543,6 +543,7 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                   \
 	X(KEEP, "keep", "SILENT-LOSS", "divergent WAL is not kept aside")                     \
 	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                 \
+	X(REST, "rest", "LIVE", "a standby keeps the set it was once told to rest with")      \
 	X(DECLINE, "decline", "SAFE-PROMOTE", "a keeper says that it declined before it noted it") \
 	X(FLAP, "flap", "STABLE", "a goal is given again and again")
 

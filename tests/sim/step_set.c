@@ -152,3 +152,21 @@ step_apply_set(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	}
 	return step_ends(run, STEP_FAILED, "impossible stage");
 }
+
+pgaf_time
+step_rest(struct sim *sim, pgaf_node_id node, struct run_step *run)
+{
+	static const struct sync_set fence = {.required = 1}, none = {0};
+	struct pg *pg = &sim->pg[node];
+
+	if (pg->status != PG_STANDBY)
+		return step_ends(run, STEP_FAILED, "it is not a standby that answers");
+	if (sim->brk == BREAK_REST)
+		return run->stage++ == 0 ? PGAF_MSEC(100) : step_ends(run, STEP_DONE, "");
+	if (run->stage++ == 0)
+		return write_names(sim, node, run,
+		                   run->order.settings.number_sync == 0 ? &none
+		                   : pg->file.required > 0              ? &pg->file
+		                                                        : &fence);
+	return names_are_shown(pg, run) ? step_ends(run, STEP_DONE, "") : PGAF_MSEC(2);
+}

@@ -42,6 +42,7 @@ enum difference {
 	CONFIRMS = 1 << 24,     /* … until standbys confirmed the end of recovery */
 	DECLINED = 1 << 25,     /* the note says that the goal's set never will be applied */
 	NO_START = 1 << 26,     /* it was to be started, and did not */
+	RESTS = 1 << 27,        /* it has the names of another number_sync_standbys */
 };
 
 struct example {
@@ -145,6 +146,8 @@ static const struct example examples[] = {
 	EXAMPLE(634, CATCHINGUP, DEMOTED, STOPPED, KEPT, .history = K_HISTORY_DIVERGED),
 	EXAMPLE(640, CATCHINGUP, DEMOTED, STOPPED, 0, .history = K_HISTORY_PROVED),
 	EXAMPLE(644, SECONDARY, STANDBY, STANDBY, ELSEWHERE, .history = K_HISTORY_PROVED),
+	EXAMPLE(646, SECONDARY, STANDBY, STANDBY, RESTS),
+	EXAMPLE(646, CATCHINGUP, STANDBY, STANDBY, RESTS, .history = K_HISTORY_PROVED),
 	EXAMPLE(648, SECONDARY, STANDBY, STANDBY, NEEDS_SLOTS),
 	EXAMPLE(650, SECONDARY, STANDBY, STANDBY, 0),
 	EXAMPLE(660, SECONDARY, STANDBY, STARTING, 0),
@@ -231,6 +234,9 @@ view_differ(uint32_t differences, struct keeper_view *view)
 
 	goal->may_rewind = (differences & MAY_REWIND) != 0;
 	goal->set.required = (differences & ASYNC) != 0 ? 0 : 1;
+	/* All examples have names: those that a standby has where commits must wait. */
+	view->orders.settings.number_sync =
+		view->seen.pg == PG_STANDBY && (differences & RESTS) == 0;
 	view->link_open = (differences & CUT_OFF) == 0;
 	view->settled = (differences & UNSETTLED) == 0;
 	view->crashed = (differences & CRASHED) != 0;

@@ -361,6 +361,28 @@ START_TEST(test_instance_sees_waiters)
 }
 END_TEST
 
+/* What a promotion would open with follows the setting, under the same walreceiver (14). */
+START_TEST(test_instance_rests_with_the_setting)
+{
+	static const char receiver[] = "SELECT pid FROM pg_stat_wal_receiver";
+	struct step_order order = pair_order(two, STEP_REST);
+	char pid[32];
+
+	text_copy(pid, sizeof(pid), pair_sql(two, receiver));
+	ck_assert_str_eq(pair_sql(two, "SHOW synchronous_standby_names"), "");
+	order.settings.number_sync = 1;
+	pair_run(two, &order, STEP_DONE);
+	ck_assert_str_eq(pair_sql(two, "SHOW synchronous_standby_names"), "ANY 1 (pgaf_fence)");
+	ck_assert_str_eq(pair_observe(two)->sync_names, "ANY 1 (pgaf_fence)");
+	pair_run(two, &order, STEP_DONE);
+	ck_assert_str_eq(pair_sql(two, "SHOW synchronous_standby_names"), "ANY 1 (pgaf_fence)");
+	order.settings.number_sync = 0;
+	pair_run(two, &order, STEP_DONE);
+	ck_assert_str_eq(pair_sql(two, "SHOW synchronous_standby_names"), "");
+	ck_assert_str_eq(pair_sql(two, receiver), pid);
+}
+END_TEST
+
 /* Detached for good, then the primary goes on alone: what it writes is divergent. */
 START_TEST(test_instance_detaches)
 {
@@ -608,6 +630,7 @@ instance_suite(void)
 	tcase_add_test(tcase, test_instance_proves_the_set);
 	tcase_add_test(tcase, test_instance_cancels_a_proof);
 	tcase_add_test(tcase, test_instance_sees_waiters);
+	tcase_add_test(tcase, test_instance_rests_with_the_setting);
 	tcase_add_test(tcase, test_instance_detaches);
 	tcase_add_test(tcase, test_instance_promotes_onto_the_given_timeline);
 	tcase_add_test(tcase, test_instance_keeps_divergent_wal_and_rewinds);
