@@ -54,6 +54,7 @@ static const struct field group_fields[] = {
 	ROW(U32, group, handover.cause, "handover_cause"),
 	ROW(REQUEST, group, request.kind, "request"),
 	ROW(U64, group, request.number, "request_number"),
+	ROW(U64, group, request.epoch, "request_epoch"),
 	ROW(U32, group, request.to, "request_to"),
 	ROW(BOOL, group, request.allow_loss, "request_allow_loss"),
 	FIELD(BOOL, group, recovering),

@@ -470,9 +470,16 @@ handover_answer(const struct snapshot *snap, const struct node *primary, pgaf_ti
 	return HANDOVER_RUNNING;
 }
 
+/* What was asked of the primary before is answered by the promotion that came since: a word that
+ * accepts loss must not undo it. */
 static enum answers_asked
-asked_answer(const struct request *request)
+asked_answer(const struct group *group)
 {
+	const struct request *request = &group->request;
+
+	if (request->kind != REQUEST_NONE && group->promotion.node != 0 &&
+	    request->epoch < group->promotion.epoch)
+		return ASKED_BEFORE;
 	switch (request->kind) {
 	case REQUEST_SWITCHOVER:
 		return ASKED_SWITCHOVER;
@@ -644,7 +651,7 @@ facts_of(const struct snapshot *snap, pgaf_time now, const struct roles *roles, 
 	answer[FACT_FORMER] = (uint8_t)former_answer(snap, roles->former, now);
 	answer[FACT_AGAIN] = (uint8_t)again_answer(snap, now);
 	answer[FACT_HANDOVER] = (uint8_t)handover_answer(snap, primary, now);
-	answer[FACT_ASKED] = (uint8_t)asked_answer(&group->request);
+	answer[FACT_ASKED] = (uint8_t)asked_answer(group);
 	answer[FACT_MONITOR] = (uint8_t)monitor_answer(snap, now);
 	answer[FACT_NUMBER] = group->settings.number_sync > 0 ? NUMBER_SOME : NUMBER_ZERO;
 	answer[FACT_MEMORY] = (uint8_t)memory_answer(snap);

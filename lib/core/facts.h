@@ -54,7 +54,8 @@
 	X(HANDOVER_EXPIRED, "expired") X(HANDOVER_ORPHANED, "orphaned")
 #define ANSWERS_ASKED(X)                                                                  \
 	X(ASKED_NOTHING, "nothing") X(ASKED_SWITCHOVER, "switchover")                     \
-	X(ASKED_FAILOVER, "failover") X(ASKED_WITH_LOSS, "with-loss")
+	X(ASKED_FAILOVER, "failover") X(ASKED_WITH_LOSS, "with-loss")                     \
+	X(ASKED_BEFORE, "before-this-promotion")
 #define ANSWERS_DROP(X) X(DROP_NO, "no") X(DROP_ASKED, "asked") X(DROP_FORCED, "forced")
 #define ANSWERS_COMPANY(X) X(ALONE, "alone") X(WITH_OTHERS, "with-others")
 #define ANSWERS_MONITOR(X) X(MONITOR_LISTENING, "listening") X(MONITOR_AWAKE, "awake")

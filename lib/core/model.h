@@ -311,6 +311,7 @@ enum request_kind {
 struct request {
 	enum request_kind kind;
 	uint64_t          number;    /* of the request, for its asker */
+	uint64_t          epoch;     /* of the group when it was made */
 	pgaf_node_id      to;        /* 0 = the best candidate */
 	bool              allow_loss;
 };

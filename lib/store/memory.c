@@ -442,6 +442,7 @@ memory_store_ask(struct memory_store *memory, const struct store_group_key *key,
 		return PGAF_EREFUSED;
 	group->request = *request;
 	group->request.number = ++memory->state.last_request;
+	group->request.epoch = group->group.epoch;
 	memory_flush(memory);
 	memory_tell_stores(memory, group, STORE_CHANGED, 0);
 	return 0;

@@ -102,9 +102,9 @@ bool store_is_final(int code);
  * read. The number of the request is left in snap->group.request. */
 #define STORE_ROW_COLUMNS                                                                         \
 	"group_line, epoch, claimed, incarnation, settings, request_number, request_kind, "       \
-	"request_to, request_allow_loss, node_id, name, host, port, http_port, region, "          \
-	"priority, quorum, bootstrap, admission, high_lsn, drop_asked, drop_force, goal, "        \
-	"report, age_ms, news"
+	"request_epoch, request_to, request_allow_loss, node_id, name, host, port, http_port, "   \
+	"region, priority, quorum, bootstrap, admission, high_lsn, drop_asked, drop_force, "      \
+	"goal, report, age_ms, news"
 int rows_read(const PGresult *result, const struct store_group_key *key, struct snapshot *snap,
               struct pgaf_error *error);
 pgaf_node_id rows_node(const PGresult *result, int row);

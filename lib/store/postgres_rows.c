@@ -17,6 +17,7 @@ enum row_column {
 	ROW_SETTINGS,
 	ROW_REQUEST_NUMBER,
 	ROW_REQUEST_KIND,
+	ROW_REQUEST_EPOCH,
 	ROW_REQUEST_TO,
 	ROW_REQUEST_ALLOW_LOSS,
 	ROW_NODE_ID,
@@ -53,6 +54,7 @@ read_request(const PGresult *result, struct request *request)
 
 	*request = (struct request){
 		.number = column_u64(result, 0, ROW_REQUEST_NUMBER),
+		.epoch = column_u64(result, 0, ROW_REQUEST_EPOCH),
 		.to = column_u32(result, 0, ROW_REQUEST_TO),
 		.allow_loss = column_bool(result, 0, ROW_REQUEST_ALLOW_LOSS),
 	};

@@ -165,6 +165,7 @@ CREATE TABLE pgaf.request (
 	number     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	formation  text NOT NULL,
 	grp        int NOT NULL,
+	epoch      bigint NOT NULL, -- of the group when it was made
 	kind       text NOT NULL CHECK (kind IN ('switchover', 'failover')),
 	to_node    int NOT NULL,
 	allow_loss boolean NOT NULL,
@@ -229,7 +230,7 @@ $$;
 CREATE VIEW pgaf.snapshot AS
 SELECT g.formation, g.id AS grp, g.line AS group_line, g.epoch, g.claimed, s.incarnation,
        f.line AS settings, r.number AS request_number, r.kind AS request_kind,
-       r.to_node AS request_to, r.allow_loss AS request_allow_loss,
+       r.epoch AS request_epoch, r.to_node AS request_to, r.allow_loss AS request_allow_loss,
        n.id AS node_id, n.name, n.host, n.port, n.http_port, n.region, n.priority, n.quorum,
        n.bootstrap, n.admission, n.high_lsn, n.drop_asked, n.drop_force, n.goal,
        coalesce(p.line, n.report) AS report, l.age_ms,
@@ -948,8 +949,10 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, p
 AS $$
 DECLARE
 	request bigint;
+	at_epoch bigint;
 BEGIN
-	PERFORM FROM pgaf.grp WHERE formation = p_formation AND id = p_group FOR UPDATE;
+	SELECT g.epoch INTO at_epoch FROM pgaf.grp g
+	WHERE g.formation = p_formation AND g.id = p_group FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'there is no group %/%', p_formation, p_group
 			USING ERRCODE = 'PG908';
@@ -965,8 +968,8 @@ BEGIN
 			USING ERRCODE = 'PG905',
 			HINT = 'try again when it is answered';
 	END IF;
-	INSERT INTO pgaf.request (formation, grp, kind, to_node, allow_loss, until)
-	VALUES (p_formation, p_group, p_kind, p_to, p_allow_loss,
+	INSERT INTO pgaf.request (formation, grp, epoch, kind, to_node, allow_loss, until)
+	VALUES (p_formation, p_group, at_epoch, p_kind, p_to, p_allow_loss,
 	        clock_timestamp() + make_interval(secs => p_valid_seconds))
 	RETURNING number INTO request;
 	PERFORM pgaf._tell('C', p_formation, p_group, 0);

@@ -349,8 +349,11 @@ store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to, bool all
 
 	if (!sim->store.proc.alive || group->request.kind != REQUEST_NONE)
 		return;
-	group->request = (struct request){
-		.kind = kind, .number = ++sim->next_id, .to = to, .allow_loss = allow_loss};
+	group->request = (struct request){.kind = kind,
+	                                  .number = ++sim->next_id,
+	                                  .epoch = group->epoch,
+	                                  .to = to,
+	                                  .allow_loss = allow_loss};
 	store_written(sim, true);
 	mon_hint(sim, to, true);
 }
