@@ -184,6 +184,8 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 	if (!known || !same_peers(&before, orders) ||
 	    before.settings.probe_interval != orders->settings.probe_interval)
 		peers_changed(keeper);
+	if (!known || memcmp(&before.settings, &orders->settings, sizeof(orders->settings)) != 0)
+		keeper->ops->tune(keeper->world, &orders->settings);
 	if (!known || before.goal.epoch != view->orders.goal.epoch ||
 	    before.goal.state != view->orders.goal.state) {
 		goal_changed(keeper, known ? &before.goal : &view->note.goal);

@@ -59,6 +59,8 @@ struct keeper_ops {
 	/* Keep asking these peers' Postgres; keeper_on_peer() after each answer or loss. */
 	void (*watch_peers)(void *world, const struct peer *peers, uint32_t count,
 	                    pgaf_time interval);
+	/* Settings are known, or have changed: what the world measures by them follows at once. */
+	void (*tune)(void *world, const struct settings *settings);
 	/* The HTTP face changes; must take effect before it returns. */
 	void (*show)(void *world, const struct keeper_status *status);
 	/* The engine has ended: exit code of INTERFACE. */

@@ -461,6 +461,12 @@ instance_set_passwords(struct instance *in, const char *replicator, const char *
 }
 
 void
+instance_tune(struct instance *in, const struct settings *settings)
+{
+	in->settings = *settings;
+}
+
+void
 instance_reload(struct instance *in)
 {
 	attach_signal(in, SIGHUP);

@@ -49,6 +49,8 @@ void instance_step(struct instance *instance, const struct step_order *order);
 void instance_cancel(struct instance *instance);
 void instance_observe(struct instance *instance);
 int instance_set_passwords(struct instance *instance, const char *replicator, const char *probe);
+/* What it measures by: holds at once, also for what is under way. */
+void instance_tune(struct instance *instance, const struct settings *settings);
 /* Reload certificates (SIGHUP). */
 void instance_reload(struct instance *instance);
 /* The release of the programs, as 150013 for 15.13; 0 = they do not say. `told` is called once,

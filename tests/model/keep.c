@@ -75,6 +75,13 @@ op_watch(void *world, const struct peer *peers, uint32_t count, pgaf_time interv
 }
 
 static void
+op_tune(void *world, const struct settings *settings)
+{
+	(void)world;
+	(void)settings;
+}
+
+static void
 op_show(void *world, const struct keeper_status *status)
 {
 	(void)world;
@@ -115,6 +122,7 @@ static const struct keeper_ops ops = {
 	.refresh = op_nothing,
 	.save = op_save,
 	.watch_peers = op_watch,
+	.tune = op_tune,
 	.show = op_show,
 	.ended = op_ended,
 	.random = op_random,

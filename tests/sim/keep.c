@@ -162,6 +162,14 @@ ops_watch_peers(void *world, const struct peer *peers, uint32_t count, pgaf_time
 			probe_want(sim, keeper->node, node, wanted[node] ? interval : 0);
 }
 
+static void
+ops_tune(void *world, const struct settings *settings)
+{
+	struct keeper_world *keeper = world;
+
+	keeper->sim->keep[keeper->node].disk_deadline = settings->disk_deadline;
+}
+
 static const char *
 route_name(enum route route)
 {
@@ -248,6 +256,7 @@ static const struct keeper_ops keep_ops = {
 	.refresh = ops_refresh,
 	.save = ops_save,
 	.watch_peers = ops_watch_peers,
+	.tune = ops_tune,
 	.show = ops_show,
 	.ended = ops_ended,
 	.random = ops_random,
@@ -329,6 +338,7 @@ keep_start(struct sim *sim, pgaf_node_id node)
 	keep->clock_offset = rng_between(&sim->rng, 0, PGAF_SECONDS(1000));
 	keep->timer_at = PGAF_NEVER;
 	keep->observing = false;
+	keep->disk_deadline = PGAF_SECONDS(5); /* until it is told */
 	keep->exited = false;
 	keep->step = (struct run_step){.serial = ++sim->next_id};
 	keep->exits_before = sim->pg[node].exits;

@@ -483,7 +483,7 @@ pg_checkpoint(struct sim *sim, pgaf_node_id node)
 static uint32_t
 pg_disk_beat(const struct sim *sim, const struct pg *pg)
 {
-	pgaf_time deadline = sim->store.truth.group.settings.disk_deadline;
+	pgaf_time deadline = sim->keep[pg - sim->pg].disk_deadline;
 
 	return pg->disk_until > sim->now && sim->now - pg->disk_since > deadline ? UINT32_MAX : 3;
 }

@@ -328,6 +328,7 @@ struct keep {
 	uint64_t timer_serial;
 	pgaf_time timer_at;
 	bool observing;
+	pgaf_time disk_deadline; /* as it was told last */
 	bool link_open;
 	uint64_t link_serial;
 	pgaf_time link_heard_at;

@@ -302,6 +302,14 @@ keeper_watch_add(struct pgaf_keeper *keeper, const struct peer *peer)
 }
 
 static void
+keeper_world_tune(void *world, const struct settings *settings)
+{
+	struct pgaf_keeper *keeper = world;
+
+	instance_tune(keeper->instance, settings);
+}
+
+static void
 keeper_world_watch_peers(void *world, const struct peer *peers, uint32_t count, pgaf_time interval)
 {
 	struct pgaf_keeper *keeper = world;
@@ -402,6 +410,7 @@ const struct keeper_ops keeper_world_ops = {
 	.refresh     = keeper_world_refresh,
 	.save        = keeper_world_save,
 	.watch_peers = keeper_world_watch_peers,
+	.tune        = keeper_world_tune,
 	.show        = keeper_world_show,
 	.ended       = keeper_world_ended,
 	.random      = keeper_world_random,

@@ -25,6 +25,7 @@ struct stand {
 	pgaf_time now;
 	pgaf_time since; /* of the command; lines later than it say how much */
 	struct keeper_options options;
+	pgaf_time disk_deadline; /* as it was told last */
 	struct keeper_orders orders;
 	struct observation seen;
 	struct note note;    /* on disk */
@@ -187,6 +188,20 @@ on_save(void *world, const struct note *note)
 }
 
 static void
+on_tune(void *world, const struct settings *settings)
+{
+	struct stand *stand = world;
+	char line[64];
+
+	if (settings->disk_deadline == stand->disk_deadline)
+		return;
+	stand->disk_deadline = settings->disk_deadline;
+	snprintf(line, sizeof(line), "disk deadline %lldms",
+	         (long long)(settings->disk_deadline / PGAF_MSEC(1)));
+	say(stand, line);
+}
+
+static void
 on_watch_peers(void *world, const struct peer *peers, uint32_t count, pgaf_time interval)
 {
 	char bytes[128] = "";
@@ -252,6 +267,7 @@ static const struct keeper_ops ops = {
 	.refresh = on_refresh,
 	.save = on_save,
 	.watch_peers = on_watch_peers,
+	.tune = on_tune,
 	.show = on_show,
 	.ended = on_ended,
 	.random = on_random,
@@ -406,6 +422,7 @@ stand_open(void)
 	text_copy(stand->options.formation, sizeof(stand->options.formation), "default");
 	text_copy(stand->options.name, sizeof(stand->options.name), "node1");
 	settings_init(&stand->orders.settings);
+	stand->disk_deadline = stand->orders.settings.disk_deadline;
 	stand->orders.incarnation = 77;
 	stand->seen.pg = PG_ABSENT;
 	stand->link = true;
