@@ -111,6 +111,7 @@ static const struct field report_fields[] = {
 	FIELD(BOOL, report, caught_up),
 	FIELD(U32, report, replay_lag_ms),
 	FIELD(U32, report, waiters_ms),
+	FIELD(U32, report, slot_lost),
 	FIELD(U32, report, disk_ms),
 	FIELD(U64, report, detached_epoch),
 	FIELD(LSN, report, detached_lsn),

@@ -157,6 +157,13 @@ roles_bind(const struct snapshot *snap, pgaf_time now, struct roles *roles)
 
 /* ---- one function per question ----------------------------------------- */
 
+static bool
+has_lost_slot(const struct node *primary, const struct node *node)
+{
+	return primary != NULL && primary->session != SESSION_GONE && primary->reported_at != 0 &&
+	       primary->report.pg == PG_PRIMARY && primary->report.slot_lost == node->id;
+}
+
 static enum answers_seen
 seen_answer(const struct snapshot *snap, const struct node *node, pgaf_time now,
             const struct node *primary)
@@ -164,6 +171,9 @@ seen_answer(const struct snapshot *snap, const struct node *node, pgaf_time now,
 	bool speaks = node->session != SESSION_GONE && node->reported_at != 0;
 
 	if (speaks && (node->report.pg == PG_ABSENT || node->report.needs_clone))
+		return SEEN_EMPTY;
+	/* Whatever it holds, it can only come back as a copy: its next WAL is gone (33b). */
+	if (node != primary && has_lost_slot(primary, node))
 		return SEEN_EMPTY;
 	if (speaks && node->report.leaving)
 		return SEEN_LEAVING;

@@ -194,6 +194,7 @@ struct report {
 	bool            caught_up;      /* standby: consistent, the upstream in reach */
 	uint32_t        replay_lag_ms;
 	uint32_t        waiters_ms;     /* primary: SyncRep waiters without progress since */
+	pgaf_node_id    slot_lost;      /* primary: a node whose slot was invalidated (33b) */
 	uint32_t        disk_ms;        /* last heartbeat write+fsync; UINT32_MAX: overdue */
 	/* S */ uint64_t detached_epoch;
 	pgaf_lsn detached_lsn;

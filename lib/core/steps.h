@@ -136,6 +136,7 @@ struct observation {
 	struct member_view members[PGAF_NODES_MAX];
 	uint32_t       disk_ms;
 	uint64_t       disk_free;
+	pgaf_node_id   slot_lost;      /* a node whose slot here was invalidated (33b); 0 = none */
 	uint64_t       slot_retained;  /* bytes kept by the slot furthest behind */
 };
 

@@ -305,6 +305,44 @@ see_regress(struct keeper *keeper, const struct observation *seen)
 	       "this data directory holds less than this node once reported: a restored copy?");
 }
 
+static bool
+is_member(const struct sync_set *set, pgaf_node_id node)
+{
+	for (uint32_t i = 0; i < set->count; i++)
+		if (set->members[i].node == node)
+			return true;
+	return false;
+}
+
+/*
+ * What a node needs next is gone with its slot, and a slot that is lost lets nobody stream, not
+ * even a fresh copy: it is made anew. On a primary the monitor ends the node's admission first
+ * (33b): a member is out of the set by then, of another it has had the time to hear.
+ */
+static void
+see_slots(struct keeper *keeper, const struct observation *seen)
+{
+	struct keeper_view *view = &keeper->view;
+	bool primary = seen->pg == PG_PRIMARY;
+	pgaf_time heard = 2 * view->orders.settings.report_interval;
+
+	if (seen->slot_lost == 0) {
+		keeper->slot_lost_at = 0;
+		return;
+	}
+	if (keeper->slot_lost_at == 0) {
+		keeper->slot_lost_at = keeper->now;
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "slot-lost",
+		       "the slot of node %u is invalid: max_slot_wal_keep_size was not enough",
+		       (unsigned)seen->slot_lost);
+	}
+	if (view->ready != K_READY || keeper->busy ||
+	    (primary && (is_member(&view->orders.goal.set, seen->slot_lost) ||
+	                 keeper->now - keeper->slot_lost_at < heard)))
+		return;
+	view->ready = K_NEEDS_SLOTS;
+}
+
 static void
 see_restart(struct keeper *keeper, const struct observation *seen)
 {
@@ -393,6 +431,7 @@ keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observa
 	view->seen_known = true;
 	see_drift(keeper, seen);
 	see_regress(keeper, seen);
+	see_slots(keeper, seen);
 	if (seen->pg == PG_PRIMARY && seen->disk_timeline != seen->timeline &&
 	    view->note.role == NOTE_PRIMARY && !keeper->busy)
 		view->settled = false;

@@ -112,6 +112,7 @@ report_build(const struct keeper *keeper, struct report *report)
 		report->waiters_ms =
 			(uint32_t)((keeper->seen_at - keeper->stuck_since) / PGAF_MSEC(1));
 	if (seen->pg == PG_PRIMARY) {
+		report->slot_lost = seen->slot_lost;
 		report->member_count = seen->member_count;
 		memcpy(report->members, seen->members, sizeof(report->members));
 	}
@@ -154,12 +155,13 @@ report_differs(const struct report *a, const struct report *b)
 	       DIFFERS(disk_timeline) || DIFFERS(lsn_complete) || DIFFERS(vetoes) ||
 	       DIFFERS(leaving) || DIFFERS(has_data) || DIFFERS(crashed_inside) ||
 	       DIFFERS(fenced) || DIFFERS(route_open) || DIFFERS(weak_commits) ||
-	       DIFFERS(drifted) || DIFFERS(needs_clone) || DIFFERS(writer) || DIFFERS(kept_lsn) ||
-	       DIFFERS(streaming_admission) || DIFFERS(streaming) || DIFFERS(history_proved) ||
-	       DIFFERS(caught_up) || DIFFERS(detached_epoch) || DIFFERS(declined_version) ||
-	       DIFFERS(in_force_version) || DIFFERS(in_force_timeline) ||
-	       DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) || DIFFERS(stopped_epoch) ||
-	       DIFFERS(stopped_clean) || (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
+	       DIFFERS(drifted) || DIFFERS(needs_clone) || DIFFERS(writer) || DIFFERS(slot_lost) ||
+	       DIFFERS(kept_lsn) || DIFFERS(streaming_admission) || DIFFERS(streaming) ||
+	       DIFFERS(history_proved) || DIFFERS(caught_up) || DIFFERS(detached_epoch) ||
+	       DIFFERS(declined_version) || DIFFERS(in_force_version) ||
+	       DIFFERS(in_force_timeline) || DIFFERS(renounced_epoch) || DIFFERS(promoted_epoch) ||
+	       DIFFERS(stopped_epoch) || DIFFERS(stopped_clean) ||
+	       (a->waiters_ms >= 1000) != (b->waiters_ms >= 1000) ||
 	       (a->disk_ms == UINT32_MAX) != (b->disk_ms == UINT32_MAX) || peers_differ(a, b) ||
 	       members_differ(a, b);
 #undef DIFFERS

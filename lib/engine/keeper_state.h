@@ -70,6 +70,7 @@ struct keeper {
 	pgaf_lsn                 members_flush; /* sum, to see progress */
 	pgaf_time                stuck_since;   /* waiters without progress; 0 none */
 	pgaf_time                seen_at;       /* last observation */
+	pgaf_time                slot_lost_at; /* first seen; 0: no slot is lost */
 	pgaf_time                streaming_since; /* 0: does not stream */
 	uint32_t                 peer_count;
 	struct peer_view         peers[PGAF_NODES_MAX];

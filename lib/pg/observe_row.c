@@ -41,6 +41,8 @@
 	X(RETAINED, "(SELECT max(pg_wal_lsn_diff(CASE WHEN r THEN pg_last_wal_replay_lsn()"      \
 	            " ELSE pg_current_wal_lsn() END, restart_lsn))::bigint"                      \
 	            " FROM pg_replication_slots)")                                               \
+	X(LOST, "(SELECT min(substring(slot_name FROM 6)::int) FROM pg_replication_slots"        \
+	        " WHERE slot_name ~ '^pgaf_[0-9]{1,9}$' AND wal_status = 'lost')")               \
 	X(UNSAFE, "current_setting('fsync') = 'off' OR current_setting('full_page_writes')"      \
 	          " = 'off' OR current_setting('hot_standby') = 'off'")                          \
 	X(TARGET,                                                                                \
@@ -315,6 +317,7 @@ observe_read(const PGresult *rows, const struct control *control, struct observa
 	seen->upstream = (pgaf_node_id)get_number(rows, COLUMN_UPSTREAM);
 	seen->server_start = get_number(rows, COLUMN_START);
 	seen->closed = is_true(rows, COLUMN_CLOSED);
+	seen->slot_lost = (pgaf_node_id)get_number(rows, COLUMN_LOST);
 	seen->slot_retained = get_number(rows, COLUMN_RETAINED);
 	text_copy(seen->sync_names, sizeof(seen->sync_names), get(rows, COLUMN_NAMES));
 	pids->receiver = (long)get_number(rows, COLUMN_RECEIVER_PID);

@@ -125,6 +125,8 @@ report_line(const struct report *report, struct text *to)
 	text_add(to, report->kept_lsn != 0 ? ", kept" : "");
 	text_add(to, report->fenced ? ", fenced" : "");
 	text_add(to, report->drifted ? ", drifted" : "");
+	if (report->slot_lost != 0)
+		text_addf(to, ", slot of %u lost", (unsigned)report->slot_lost);
 	text_add(to, report->leaving ? ", leaving" : "");
 	text_add(to, report->waiters_ms >= 1000 ? ", waiters" : "");
 	for (uint32_t i = 0; i < report->peer_count; i++)
@@ -304,6 +306,7 @@ static const struct field seen_fields[] = {
 	AT(BOOL, observation, closed),
 	AT(BOOL, observation, poisoned),
 	AT(U32, observation, waiters),
+	AT(U32, observation, slot_lost),
 	AT(U32, observation, disk_ms),
 	{.key = "sync_names",
          .type = FIELD_TEXT,

@@ -361,6 +361,31 @@ START_TEST(test_instance_sees_waiters)
 }
 END_TEST
 
+/* An invalidated slot is seen, and made anew or dropped like any that is of no use (33b). */
+START_TEST(test_instance_sees_a_lost_slot)
+{
+	ck_assert_uint_eq(pair_observe(one)->slot_lost, 0);
+	pair_sql(one, "SELECT pg_create_physical_replication_slot('pgaf_9', true)");
+	pair_sql(one, "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
+	pair_sql(one, "ALTER SYSTEM SET wal_keep_size = 0");
+	pair_sql(one, "SELECT pg_reload_conf()");
+	for (int i = 0; i < 3; i++) {
+		pair_sql(one, "SELECT pg_logical_emit_message(false, 'pgaf', 'x')");
+		pair_sql(one, "SELECT pg_switch_wal()");
+	}
+	pair_sql(one, "CHECKPOINT");
+	ck_assert_uint_eq(pair_observe(one)->slot_lost, 9);
+	pair_sql(one, "ALTER SYSTEM RESET max_slot_wal_keep_size");
+	pair_sql(one, "ALTER SYSTEM RESET wal_keep_size");
+	pair_sql(one, "SELECT pg_reload_conf()");
+	pair_step(one, STEP_SLOTS);
+	ck_assert_uint_eq(pair_observe(one)->slot_lost, 0);
+	ck_assert_str_eq(pair_sql(one, "SELECT count(*) FROM pg_replication_slots"
+	                               " WHERE slot_name = 'pgaf_9'"),
+	                 "0");
+}
+END_TEST
+
 /* What a promotion would open with follows the setting, under the same walreceiver (14). */
 START_TEST(test_instance_rests_with_the_setting)
 {
@@ -630,6 +655,7 @@ instance_suite(void)
 	tcase_add_test(tcase, test_instance_proves_the_set);
 	tcase_add_test(tcase, test_instance_cancels_a_proof);
 	tcase_add_test(tcase, test_instance_sees_waiters);
+	tcase_add_test(tcase, test_instance_sees_a_lost_slot);
 	tcase_add_test(tcase, test_instance_rests_with_the_setting);
 	tcase_add_test(tcase, test_instance_detaches);
 	tcase_add_test(tcase, test_instance_promotes_onto_the_given_timeline);
