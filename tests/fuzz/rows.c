@@ -15,8 +15,8 @@
 #include "store/link_parts.h"
 #include "store/postgres_parts.h"
 
-#define OBSERVATION_COLUMNS 23
-#define GROUP_COLUMNS 26
+#define OBSERVATION_COLUMNS 25
+#define GROUP_COLUMNS 27
 #define ORDERS_COLUMNS 11
 
 static void
