@@ -459,8 +459,9 @@ next_above(uint32_t *next, uint32_t remembered)
 		*next = remembered + 1;
 }
 
+/* Nothing is given out again that a keeper has told of. */
 static void
-effect_recover(struct change *change)
+outgrow_reports(struct change *change)
 {
 	struct group *group = change->group;
 
@@ -476,6 +477,14 @@ effect_recover(struct change *change)
 		next_above(&group->next_version, report->declined_version);
 		next_above(&group->next_admission, report->streaming_admission);
 	}
+}
+
+static void
+effect_recover(struct change *change)
+{
+	struct group *group = change->group;
+
+	outgrow_reports(change);
 	group->recovering = true;
 	group->promotion = (struct promotion){0};
 	group->handover = (struct handover){0};
@@ -489,6 +498,8 @@ effect_recovered(struct change *change)
 	const struct node *primary = snapshot_writer(change->snap);
 	struct roles roles = *change->roles;
 
+	/* Those who were heard last may hold the most. */
+	outgrow_reports(change);
 	group->recovering = false;
 	if (primary == NULL)
 		return;
