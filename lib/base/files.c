@@ -97,6 +97,24 @@ files_write(const char *path, const void *bytes, size_t count, mode_t mode,
 	return files_sync_directory(directory, error);
 }
 
+int
+files_settle(const char *from, const char *path, mode_t mode, struct pgaf_error *error)
+{
+	char directory[PATH_ROOM];
+	int fd = open(from, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return sys_error(error, errno, "read %s", from);
+	int failed = fchmod(fd, mode) != 0 || fsync(fd) != 0 ? errno : 0;
+	close(fd);
+	if (failed == 0 && !parent_of(path, directory, sizeof(directory)))
+		failed = ENAMETOOLONG;
+	if (failed == 0 && rename(from, path) != 0)
+		failed = errno;
+	return failed != 0 ? sys_error(error, failed, "write %s", path)
+	                   : files_sync_directory(directory, error);
+}
+
 /* ---- reading ------------------------------------------------------------------------------ */
 
 /* At most `room` bytes; -1 with errno. */

@@ -15,6 +15,12 @@
 int files_write(const char *path, const void *bytes, size_t count, mode_t mode,
                 struct pgaf_error *error);
 
+/*
+ * The same for what another program wrote beside it: `from` is synced and takes
+ * the place of `path`. Both are in one directory.
+ */
+int files_settle(const char *from, const char *path, mode_t mode, struct pgaf_error *error);
+
 /* The whole file, malloc'ed, zero-terminated (a zero byte inside stays); *count may be NULL.
  * PGAF_ENOENT when there is none, PGAF_E2BIG when it is larger than `most`. */
 int files_read(const char *path, size_t most, char **bytes, size_t *count,

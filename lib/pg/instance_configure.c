@@ -6,11 +6,13 @@
  */
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/pure/error.h"
 #include "pg/disk.h"
 #include "pg/hba.h"
@@ -451,14 +453,45 @@ write_files(struct instance *in)
 	task_job(in, configure_work, make_job(in, WRITE_ALL), files_written);
 }
 
+/*
+ * What openssl writes is not on the disk yet, and Postgres does not start with
+ * half a certificate: both get their names when they are there for good, the
+ * certificate last, since its presence says that both need not be made.
+ */
+struct certificate_job {
+	char key[INSTANCE_PATH_MAX];
+	char new_key[INSTANCE_PATH_MAX + 8];
+	char cert[INSTANCE_PATH_MAX];
+	char new_cert[INSTANCE_PATH_MAX + 8];
+};
+
+static void
+name_certificate(const struct instance *in, struct certificate_job *job)
+{
+	text_copy(job->key, sizeof(job->key), in->key_file);
+	snprintf(job->new_key, sizeof(job->new_key), "%s.new", in->key_file);
+	text_copy(job->cert, sizeof(job->cert), in->cert_file);
+	snprintf(job->new_cert, sizeof(job->new_cert), "%s.new", in->cert_file);
+}
+
+static int
+certificate_work(void *arg, const atomic_bool *stop, struct pgaf_error *error)
+{
+	const struct certificate_job *job = arg;
+	int code = files_settle(job->new_key, job->key, 0600, error);
+
+	(void)stop;
+	return code < 0 ? code : files_settle(job->new_cert, job->cert, 0644, error);
+}
+
 static void
 certificate_made(struct instance *in)
 {
-	/* The umask is the operator's; the key is ours alone. */
-	if (chmod(in->key_file, 0600) != 0)
-		task_end(in, STEP_FAILED, "the key %s cannot be protected", in->key_file);
-	else
-		write_files(in);
+	struct certificate_job *job = malloc(sizeof(*job));
+
+	if (job != NULL)
+		name_certificate(in, job);
+	task_job(in, certificate_work, job, write_files);
 }
 
 void
@@ -478,13 +511,15 @@ configure_all(struct instance *in, task_then then)
 		write_files(in);
 		return;
 	}
+	struct certificate_job names;
+	name_certificate(in, &names);
 	char own[PGAF_HOST_MAX] = "localhost";
 	gethostname(own, sizeof(own) - 1);
 	text_addf(&text, "/CN=%.60s", own);
-	const char *argv[] = {"/usr/bin/openssl", "req",     "-new",        "-x509",
-	                      "-nodes",           "-newkey", "rsa:2048",    "-days",
-	                      CERTIFICATE_DAYS,   "-subj",   subject,       "-keyout",
-	                      in->key_file,       "-out",    in->cert_file, NULL};
+	const char *argv[] = {"/usr/bin/openssl", "req",     "-new",         "-x509",
+	                      "-nodes",           "-newkey", "rsa:2048",     "-days",
+	                      CERTIFICATE_DAYS,   "-subj",   subject,        "-keyout",
+	                      names.new_key,      "-out",    names.new_cert, NULL};
 	task_run(in, argv, certificate_made);
 }
 

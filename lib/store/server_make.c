@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/files.h"
 #include "base/pure/error.h"
 #include "pg/disk.h"
 #include "store/server_parts.h"
@@ -198,13 +199,27 @@ work_clear(struct server *server, struct pgaf_error *error)
 	return result < 0 ? result : disk_empty(server->pgdata, NULL, NULL, error);
 }
 
+/* As openssl leaves them they are not on the disk yet; the certificate's name says: both are. */
+static int
+work_settle_certificate(struct server *server, struct pgaf_error *error)
+{
+	char from[SERVER_PATH_MAX + 8];
+
+	snprintf(from, sizeof(from), "%s.new", server->key_file);
+	int code = files_settle(from, server->key_file, 0600, error);
+	if (code < 0)
+		return code;
+	snprintf(from, sizeof(from), "%s.new", server->cert_file);
+	return files_settle(from, server->cert_file, 0644, error);
+}
+
 static void
 certificate_ended(void *ctx, int status, const char *output)
 {
 	struct server *server = ctx;
 
 	if (server_program_worked(server, "openssl", status, output))
-		server_write_and_launch(server);
+		server_run_job(server, work_settle_certificate, server_write_and_launch);
 }
 
 /* Self-signed, for ten years, with the name keepers connect to. */
@@ -213,6 +228,8 @@ server_certificate(struct server *server)
 {
 	char subject[PGAF_HOST_MAX + 16];
 	char name[PGAF_HOST_MAX + 48];
+	char key[SERVER_PATH_MAX + 8];
+	char cert[SERVER_PATH_MAX + 8];
 	bool numeric = strspn(server->hostname, "0123456789.") == strlen(server->hostname) ||
 	               strchr(server->hostname, ':') != NULL;
 	const char *argv[] = {
@@ -232,9 +249,9 @@ server_certificate(struct server *server)
 		"-addext",
 		name,
 		"-keyout",
-		server->key_file,
+		key,
 		"-out",
-		server->cert_file,
+		cert,
 		NULL,
 	};
 
@@ -246,6 +263,8 @@ server_certificate(struct server *server)
 	snprintf(subject, sizeof(subject), "/CN=%.60s", server->hostname);
 	snprintf(name, sizeof(name), "subjectAltName=%s:%s", numeric ? "IP" : "DNS",
 	         server->hostname);
+	snprintf(key, sizeof(key), "%s.new", server->key_file);
+	snprintf(cert, sizeof(cert), "%s.new", server->cert_file);
 	server_run_program(server, argv, certificate_ended);
 }
 

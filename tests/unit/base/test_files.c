@@ -105,6 +105,28 @@ START_TEST(test_write_and_read_back)
 }
 END_TEST
 
+START_TEST(test_what_another_program_wrote_takes_its_place)
+{
+	char from[160];
+	char *bytes = NULL;
+
+	ck_assert_int_eq(files_write(inside("key.new"), "new", 3, 0644, &error), 0);
+	text_copy(from, sizeof(from), path);
+	ck_assert_int_eq(files_write(inside("key"), "old", 3, 0644, &error), 0);
+
+	ck_assert_int_eq(files_settle(from, path, 0600, &error), 0);
+
+	ck_assert_int_eq(files_read(path, 10, &bytes, NULL, &error), 0);
+	ck_assert_str_eq(bytes, "new");
+	ck_assert_int_eq(mode_of(path), 0600);
+	ck_assert_int_eq(count_entries(), 1);
+	free(bytes);
+	ck_assert_int_eq(files_settle(from, path, 0600, &error), PGAF_ESYS);
+	expect_text("read DIR/key.new: No such file or directory");
+	ck_assert_int_eq(mode_of(path), 0600);
+}
+END_TEST
+
 START_TEST(test_write_that_fails_leaves_the_old_content)
 {
 	ck_assert_int_eq(files_write(inside("missing/note"), "x", 1, 0600, &error), PGAF_ESYS);
@@ -289,6 +311,7 @@ main(void)
 
 	tcase_add_checked_fixture(tests, start, stop);
 	tcase_add_test(tests, test_write_and_read_back);
+	tcase_add_test(tests, test_what_another_program_wrote_takes_its_place);
 	tcase_add_test(tests, test_write_that_fails_leaves_the_old_content);
 	tcase_add_test(tests, test_read_says_what_is_wrong);
 	tcase_add_test(tests, test_secret_is_one_line);
