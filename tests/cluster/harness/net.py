@@ -7,20 +7,32 @@ RST nor an ICMP error comes back, and since every host knows the others' hardwar
 good, no failing ARP gives the cut away either. To the rest, a cut-off host has lost its power.
 """
 import ctypes
+import fcntl
 import os
 import shutil
+import socket
+import struct
 from contextlib import contextmanager
 
 from . import proc
 
 CLONE_NEWNET = 0x40000000
+SIOCETHTOOL = 0x8946
+ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO = 0x17, 0x1F, 0x24
+RELAY = os.path.join(os.path.dirname(__file__), "relay.py")
+SETS = ("pairs", "lossy5", "lossy20")
+RELAYED = "-r"		# the bridge's port of a host whose frames pass through a relay (relay.py)
 
 RULES = """
 table bridge cut {
 	set pairs { type ifname . ifname; }
+	set lossy5 { type ifname . ifname; }
+	set lossy20 { type ifname . ifname; }
 	chain forward {
 		type filter hook forward priority 0; policy accept;
 		iifname . oifname @pairs drop
+		iifname . oifname @lossy5 numgen random mod 100 < 5 drop
+		iifname . oifname @lossy20 numgen random mod 100 < 20 drop
 	}
 }
 """
@@ -63,6 +75,16 @@ class Host:
                 libc.setns(home.fileno(), CLONE_NEWNET)
 
 
+    def compute_checksums(self):
+        """In software, before a frame leaves: a relay would forward what a device was to fill in,
+        and pieces larger than a frame."""
+        with self.entered(), socket.socket() as s:
+            for what in (ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_STXCSUM):
+                value = ctypes.create_string_buffer(struct.pack("=II", what, 0))
+                request = struct.pack("16sP16x", b"eth0", ctypes.addressof(value))
+                fcntl.ioctl(s.fileno(), SIOCETHTOOL, request)
+
+
 class Net:
     def __init__(self, directory):
         self.directory = directory
@@ -70,6 +92,7 @@ class Net:
         self.number = os.getpid() % 250 + 1
         self.hosts = {}
         self.dropped = set()
+        self.held = {}		# by owner, each of which ends by itself: (set's name, pairs)
         self.switch = f"{self.tag}-sw"
         sweep_stale()
         proc.make_directory("/run/postgresql", mode=0o2775)
@@ -131,14 +154,51 @@ class Net:
 
     def heal(self):
         self.dropped = set()
+        self.held = {}
+        self._apply()
+
+    def hold(self, owner, pairs, what="pairs"):
+        """Drop what goes between these pairs (or a part of it: lossy5, lossy20) until let go."""
+        self.held[owner] = (what, set(pairs))
+        self._apply()
+
+    def let_go(self, owner):
+        self.held.pop(owner, None)
         self._apply()
 
     def _apply(self):
-        text = "flush set bridge cut pairs\n"
-        if self.dropped:
-            pairs = ", ".join(f'"{a}" . "{b}"' for a, b in sorted(self.dropped))
-            text += f"add element bridge cut pairs {{ {pairs} }}\n"
+        text = ""
+        for name in SETS:
+            pairs = set().union(self.dropped if name == "pairs" else (),
+                                *(p for what, p in self.held.values() if what == name))
+            text += f"flush set bridge cut {name}\n"
+            if pairs:
+                names = ", ".join(f'"{i}" . "{o}"' for a, b in sorted(pairs)
+                                  for i in (a, a + RELAYED) for o in (b, b + RELAYED))
+                text += f"add element bridge cut {name} {{ {names} }}\n"
         self._nft(text)
+
+    # A relay between a host and the switch.
+
+    def start_relay(self, name, *, delay_ms, jitter_ms, twice_percent, seed):
+        """Frames from and to a host come late, perhaps out of order, perhaps twice."""
+        sw, tap = self.switch, name + RELAYED
+        self.hosts[name].compute_checksums()
+        relay = proc.Daemon(
+            f"relay-{name}", ["/usr/bin/python3", "-B", RELAY, name, str(delay_ms), str(jitter_ms),
+                              str(twice_percent), str(seed)],
+            os.path.join(self.directory, f"relay-{name}.log"),
+            wrap=["nsenter", f"--net=/run/netns/{sw}"]).start()
+        proc.wait_for(lambda: proc.run(["ip", "-n", sw, "link", "show", tap],
+                                       check=False).returncode == 0, 5,
+                      lambda: f"the relay of {name} starts\n{relay.log_tail()}")
+        sh("ip", "-n", sw, "link", "set", "dev", tap, "master", "br0", "up")
+        sh("ip", "-n", sw, "link", "set", "dev", name, "nomaster")
+        return relay
+
+    def stop_relay(self, name, relay):
+        relay.stop()
+        sh("ip", "-n", self.switch, "link", "set", "dev", name, "master", "br0", "up")
 
     def close(self):
         for ns in [self.switch, *(h.ns for h in self.hosts.values())]:
