@@ -10,9 +10,9 @@ import signal
 
 import pytest
 
-from harness import plain, proc
+from harness import campaign, plain, proc
 from harness.cluster import Cluster
-from harness.figures import Figures
+from harness.figures import Figures, commit
 from harness.net import Net
 from harness.ports import free_port
 from harness.shared import Shared
@@ -20,11 +20,41 @@ from harness.shared import Shared
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+BUILD = os.path.abspath(os.path.join(HERE, "..", "..", "build"))
+
+
+class CampaignResults:
+    """The file of results; what a tree with changes of its own did is not looked up again."""
+
+    def __init__(self, path):
+        self.path = path
+        self.commit = commit(HERE, full=True)
+        self.added = False
+
+    def passed(self, seed):
+        return campaign.passed(campaign.read(self.path), self.commit, seed) if self.commit else None
+
+    def add(self, **row):
+        self.added = True
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        campaign.append(self.path, {"commit": self.commit, **row})
+
+
+def seeds(config):
+    first, _, last = (config.getoption("--seeds") or "").partition("..")
+    if first:
+        return range(int(first), int(last or first) + 1)
+    return range(1, 61 if config.getoption("--full") else 13)
+
+
 def pytest_addoption(parser):
     group = parser.getgroup("pgaf")
     group.addoption("--full", action="store_true",
                     help="all rounds, the issue's own bounds and durations")
     group.addoption("--figures", metavar="FILE", help="append what was measured as JSON lines")
+    group.addoption("--campaign", metavar="FILE", default=os.path.join(BUILD, "campaign.jsonl"),
+                    help="results of the campaign; seeds found there are not run again")
+    group.addoption("--seeds", metavar="A..B", help="seeds of the campaign, instead of 1..12")
     group.addoption("--keep", action="store_true", help="keep the directory of the run")
 
 
@@ -35,6 +65,8 @@ def pytest_configure(config):
         pytest.exit("the tests on real clusters run as root", returncode=4)
     proc.become_subreaper()
     config.pgaf_figures = Figures()
+    config.pgaf_seeds = seeds(config)
+    config.pgaf_campaign = CampaignResults(config.getoption("--campaign"))
     config.pgaf_directory = f"/tmp/pgaf-test-{os.getpid()}"
 
 
@@ -61,6 +93,12 @@ def pytest_terminal_summary(terminalreporter, config):
     if figures.rows:
         terminalreporter.section("figures")
         for line in figures.table():
+            terminalreporter.write_line(line)
+    results = config.pgaf_campaign
+    if results.added:
+        rows = campaign.read(results.path)
+        terminalreporter.section(f"campaign: {len(rows)} scenarios in {results.path}")
+        for line in campaign.table(rows):
             terminalreporter.write_line(line)
     if config.getoption("--figures"):
         figures.append_to(config.getoption("--figures"), HERE)
@@ -94,6 +132,11 @@ def figures(request):
         line = request.config.pgaf_figures.table()[-1]
         print(f"figures: {line}")
     return add
+
+
+@pytest.fixture
+def campaign_results(request):
+    return request.config.pgaf_campaign
 
 
 def own_directory(request):

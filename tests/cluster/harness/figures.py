@@ -16,6 +16,18 @@ def _cell(values):
     return f"{statistics.median(values):.0f} ({max(values):.0f})"
 
 
+def git(where, *argv):
+    return subprocess.run(["git", "-c", "safe.directory=*", "-C", where, *argv],
+                          capture_output=True, text=True, check=False).stdout.strip()
+
+
+def commit(where, full=False):
+    """The commit that is tested; with `full` None when the tree has changes beside it."""
+    if full and git(where, "status", "--porcelain", "--untracked-files=no"):
+        return None
+    return git(where, "rev-parse", "--short", "HEAD")
+
+
 class Figures:
     def __init__(self):
         self.rows = []
@@ -41,9 +53,7 @@ class Figures:
 
     def append_to(self, path, where):
         """One line per row, with the commit that was tested."""
-        commit = subprocess.run(["git", "-c", "safe.directory=*", "-C", where, "rev-parse",
-                                 "--short", "HEAD"], capture_output=True, text=True,
-                                check=False).stdout.strip()
+        tested = commit(where)
         with open(path, "a", encoding="utf-8") as f:
             for row in self.rows:
-                f.write(json.dumps({"commit": commit, "time": int(time.time()), **row}) + "\n")
+                f.write(json.dumps({"commit": tested, "time": int(time.time()), **row}) + "\n")
