@@ -12,8 +12,10 @@ import signal
 
 from . import proc
 
-ROLES = ("primary", "standby")
 HOSTS = ("primary", "standby", "monitor")
+# The primary is hit more often, for that is where something is to be lost.
+NODES = ("primary", "primary", "standby")
+ANY = ("primary", "primary", "standby", "monitor")
 KINDS = {}
 
 
@@ -39,7 +41,7 @@ class Nemesis:
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(ROLES)}
+        return {"role": random.choice(NODES)}
 
     def start(self):
         self.target = self.world.machine(self.params["role"])
@@ -78,7 +80,7 @@ class Kill(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(ROLES), "process": random.choice(NODE_PROCESSES)}
+        return {"role": random.choice(NODES), "process": random.choice(NODE_PROCESSES)}
 
     def begin(self):
         machine, process = self.target, self.params["process"]
@@ -97,7 +99,7 @@ class Stop(Nemesis):
 
     @staticmethod
     def draw(random):
-        role = random.choice(ROLES)
+        role = random.choice(NODES)
         replication = "walsender" if role == "primary" else "walreceiver"
         return {"role": role, "process": random.choice((*NODE_PROCESSES, replication))}
 
@@ -183,7 +185,7 @@ class Isolate(OfLinks):
     """All frames from and to a host vanish."""
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS)}
+        return {"role": random.choice(ANY)}
 
     def pairs(self):
         self.target = self.world.machine(self.params["role"])
@@ -200,7 +202,7 @@ class Loss(Isolate):
     """A part of a host's frames vanishes, at random."""
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS), "percent": random.choice((5, 20))}
+        return {"role": random.choice(ANY), "percent": random.choice((5, 20))}
 
     def pairs(self):
         self.what = f"lossy{self.params['percent']}"
@@ -218,7 +220,7 @@ class Relay(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS), "delay_ms": random.choice((0, 5, 40)),
+        return {"role": random.choice(ANY), "delay_ms": random.choice((0, 5, 40)),
                 "jitter_ms": random.choice((0, 2, 20)), "twice_percent": random.choice((0, 5, 30)),
                 "seed": random.randrange(1000)}
 
@@ -275,7 +277,7 @@ class PowerOfOne(Nemesis):
     """The same for one machine."""
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS)}
+        return {"role": random.choice(ANY)}
 
     def begin(self):
         self.world.power_off(self.target)
@@ -308,7 +310,7 @@ class DiskFull(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS)}
+        return {"role": random.choice(ANY)}
 
     def begin(self):
         disk = self.target.disk
@@ -323,7 +325,7 @@ class ReadOnly(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS)}
+        return {"role": random.choice(ANY)}
 
     def begin(self):
         disk = self.target.disk
@@ -344,7 +346,7 @@ class FsyncHangs(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS)}
+        return {"role": random.choice(ANY)}
 
     def begin(self):
         self.target.faults.set(fsync_hangs=1)
@@ -357,7 +359,7 @@ class FsyncSlow(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS), "ms": random.choice((20, 150, 700))}
+        return {"role": random.choice(ANY), "ms": random.choice((20, 150, 700))}
 
     def begin(self):
         self.target.faults.set(fsync_delay_ms=self.params["ms"])
@@ -371,7 +373,7 @@ class Clock(Nemesis):
     """The wall clock jumps, and jumps back. Nothing may come of it."""
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS),
+        return {"role": random.choice(ANY),
                 "seconds": random.choice((-86400 * 400, -3600, -2, 2, 3600, 86400 * 400))}
 
     def begin(self):
@@ -392,7 +394,7 @@ class Starve(Nemesis):
 
     @staticmethod
     def draw(random):
-        return {"role": random.choice(HOSTS), "percent": random.choice((2, 5, 15))}
+        return {"role": random.choice(ANY), "percent": random.choice((2, 5, 15))}
 
     def begin(self):
         group = f"{CPU}/{self.world.net.tag}-{self.target.name}"
