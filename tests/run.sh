@@ -30,10 +30,12 @@ unit        |default| 900|tests/unit tests/rules      |tests_of gcc unit
 lint        |default| 600|tests/lint/CMakeLists.txt   |tests_of gcc lint
 build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SANITIZE=ON
 sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
+build-fuzz  |default| 900|tests/fuzz/CMakeLists.txt  |build fuzz clang -DPGAF_FUZZ=ON
+fuzz        |default| 300|tests/fuzz/CMakeLists.txt  |tests_of fuzz fuzz
 sim         |default| 900|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..2000
 sim-broken  |default| 600|tests/sim/main.c            |sim_broken
 install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
-cluster     |default|1200|tests/cluster/test_*.py     |cluster gcc -m "not full"
+cluster     |default|1800|tests/cluster/test_*.py     |cluster gcc -m "not full"
 demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
 nothing-left|default|  60|CMakeLists.txt              |nothing_left
 tidy        |full   |1800|.clang-tidy                 |clang_tidy
@@ -43,7 +45,8 @@ model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --no
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |7200|tests/sim/main.c            |seeds 1 100000 build/gcc/pgaf-sim
 sim-forget  |full   |3600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --forget
-cluster-full|full   |7200|tests/cluster/test_*.py     |cluster gcc --full
+fuzz-full   |full   |7200|tests/fuzz/CMakeLists.txt  |fuzz_full
+cluster-full|full   |9000|tests/cluster/test_*.py     |cluster gcc --full
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
 sim-soak    |soak   |86400|tests/sim/main.c           |seeds 100001 2000000 build/gcc/pgaf-sim
 '
@@ -126,6 +129,11 @@ coverage()
 	build coverage gcc -DPGAF_COVERAGE=ON -DCMAKE_BUILD_TYPE=Debug &&
 		tests_of coverage unit &&
 		gcovr --root . --filter lib/ --exclude-throw-branches build/coverage
+}
+
+fuzz_full()
+{
+	PGAF_FUZZ_RUNS=1000000 PGAF_FUZZ_SEED=2 tests_of fuzz fuzz
 }
 
 # No stage may leave a program of ours behind.
@@ -255,7 +263,7 @@ run_stage()
 {
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
-	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left \
+	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left fuzz_full \
 		sim_broken seeds
 	export root commit results resume stage=$name
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
