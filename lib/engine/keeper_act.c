@@ -499,6 +499,13 @@ done_start(struct keeper_view *view, enum step step)
 }
 
 static void
+done_follow(struct keeper_view *view, const struct goal *goal)
+{
+	view->followed = goal->upstream;
+	view->followed_as = goal->admission;
+}
+
+static void
 done_settle(struct keeper_view *view)
 {
 	view->settled = true;
@@ -546,8 +553,7 @@ done(struct keeper *keeper, const struct step_result *result)
 		done_detach(keeper, result);
 		break;
 	case STEP_FOLLOW:
-		view->followed = keeper->order.goal.upstream;
-		view->followed_as = keeper->order.goal.admission;
+		done_follow(view, &keeper->order.goal);
 		break;
 	case STEP_PROVE_HISTORY:
 		view->history = K_HISTORY_PROVED;
