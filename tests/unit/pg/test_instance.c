@@ -361,6 +361,20 @@ START_TEST(test_instance_sees_waiters)
 }
 END_TEST
 
+/* Everything written so far is held back by nobody but slots without a user. */
+static void
+wait_for_peer(void)
+{
+	pgaf_time limit = loop_now(pair_loop) + PGAF_SECONDS(10);
+
+	while (strcmp(pair_sql(one, "SELECT bool_and(restart_lsn >= pg_current_wal_flush_lsn())"
+	                            " FROM pg_replication_slots WHERE active"),
+	              "t") != 0) {
+		ck_assert_msg(loop_now(pair_loop) < limit, "the standby does not catch up");
+		pair_turn(PGAF_MSEC(5));
+	}
+}
+
 /* An invalidated slot is seen, and made anew or dropped like any that is of no use (33b). */
 START_TEST(test_instance_sees_a_lost_slot)
 {
@@ -373,6 +387,7 @@ START_TEST(test_instance_sees_a_lost_slot)
 		pair_sql(one, "SELECT pg_logical_emit_message(false, 'pgaf', 'x')");
 		pair_sql(one, "SELECT pg_switch_wal()");
 	}
+	wait_for_peer();
 	pair_sql(one, "CHECKPOINT");
 	ck_assert_uint_eq(pair_observe(one)->slot_lost, 9);
 	pair_sql(one, "ALTER SYSTEM RESET max_slot_wal_keep_size");
