@@ -59,7 +59,7 @@ def test_node(ready, ctl):
     assert "secondary: streams in good standing" in ctl("show", "node", name)
     node = json.loads(ctl("show", "node", name, "--json"))
     assert list(node) == STATE_KEYS + ["server_version", "system_identifier", "settings", "slots",
-                                       "veto"]
+                                       "weak_commits", "veto"]
     assert node["veto"] is None
     primary = next(n for n in ready.state()["nodes"] if n["reported_state"] == "primary")
     assert node["slots"] == [f"pgaf_{primary['node_id']}"]
