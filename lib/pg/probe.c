@@ -16,12 +16,12 @@
 #include "pg/conn.h"
 
 /* After a loss: a second try this soon, and an answer within this, or the node is gone. */
-#define PROBE_AGAIN       PGAF_MSEC(5)
-#define PROBE_DECISIVE    PGAF_MSEC(100)
+#define PROBE_AGAIN PGAF_MSEC(5)
+#define PROBE_DECISIVE PGAF_MSEC(100)
 #define PROBE_LOGIN_LIMIT PGAF_SECONDS(2)
 #define PROBE_KNOCK_LIMIT PGAF_SECONDS(1)
 /* While the session is open; well below the least silence limit. */
-#define PROBE_NEW_LIMIT   PGAF_MSEC(500)
+#define PROBE_NEW_LIMIT PGAF_MSEC(500)
 #define PROBE_REJECTED_PAUSE PGAF_SECONDS(1)
 #define PROBE_TCP_USER_TIMEOUT_MS 5000
 
@@ -31,45 +31,45 @@
  * answers. pg_last_wal_receive_lsn and the receiver's row stay after a
  * promotion, so that branch can not fail.
  */
-#define PROBE_PREPARE                                                                              \
-	"SET statement_timeout = 0; PREPARE pgaf_look AS SELECT s.r::int, CASE WHEN s.r THEN "     \
-	"greatest(w.received_tli, (pg_control_checkpoint()).timeline_id) ELSE "                    \
-	"('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int END, "        \
-	"CASE WHEN s.r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) ELSE "   \
-	"pg_current_wal_flush_lsn() END, w.sender_host, w.sender_port "                            \
-	"FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) s LEFT JOIN (SELECT received_tli, "       \
-	"sender_host, sender_port FROM pg_stat_get_wal_receiver() WHERE status = 'streaming') w "  \
+#define PROBE_PREPARE                                                                             \
+	"SET statement_timeout = 0; PREPARE pgaf_look AS SELECT s.r::int, CASE WHEN s.r THEN "    \
+	"greatest(w.received_tli, (pg_control_checkpoint()).timeline_id) ELSE "                   \
+	"('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int END, "       \
+	"CASE WHEN s.r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) ELSE "  \
+	"pg_current_wal_flush_lsn() END, w.sender_host, w.sender_port "                           \
+	"FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) s LEFT JOIN (SELECT received_tli, "      \
+	"sender_host, sender_port FROM pg_stat_get_wal_receiver() WHERE status = 'streaming') w " \
 	"ON s.r"
 
 enum { COLUMN_RECOVERY, COLUMN_TIMELINE, COLUMN_LSN, COLUMN_HOST, COLUMN_PORT, COLUMN_COUNT };
 
 struct probe {
-	struct loop         *loop;
-	pgaf_node_id         node;
-	char                 host[PGAF_HOST_MAX];
-	uint32_t             port;
-	char                 own_host[PGAF_HOST_MAX];
-	char                 own_address[PGAF_HOST_MAX];
-	uint32_t             own_port;
-	pgaf_time            probe_interval;
-	pgaf_time            connect_interval;
-	probe_changed_fn     changed;
-	void                *ctx;
+	struct loop *loop;
+	pgaf_node_id node;
+	char host[PGAF_HOST_MAX];
+	uint32_t port;
+	char own_host[PGAF_HOST_MAX];
+	char own_address[PGAF_HOST_MAX];
+	uint32_t own_port;
+	pgaf_time probe_interval;
+	pgaf_time connect_interval;
+	probe_changed_fn changed;
+	void *ctx;
 
-	struct conn         *conn;
-	struct knock        *knock;
+	struct conn *conn;
+	struct knock *knock;
 	struct loop_resolve *own_resolve;
-	struct loop_timer   *question_timer;
-	struct loop_timer   *knock_timer;
-	bool                 login;      /* conn is connecting */
-	bool                 was_open;   /* conn reached its login */
-	bool                 eof_seen;   /* a login ended without a word since the last session */
-	pgaf_time            no_login_before;
-	pgaf_time            asked_at;   /* of the question under way; 0 = none */
-	pgaf_time            knocked_at; /* the last knock began */
+	struct loop_timer *question_timer;
+	struct loop_timer *knock_timer;
+	bool login;    /* conn is connecting */
+	bool was_open; /* conn reached its login */
+	bool eof_seen; /* a login ended without a word since the last session */
+	pgaf_time no_login_before;
+	pgaf_time asked_at;   /* of the question under way; 0 = none */
+	pgaf_time knocked_at; /* the last knock began */
 
-	struct sighting      seen, told;
-	bool                 follows, told_follows;
+	struct sighting seen, told;
+	bool follows, told_follows;
 };
 
 static void probe_knock(void *ctx);
@@ -104,7 +104,7 @@ probe_patience(const struct probe *probe)
 	return patience < PROBE_NEW_LIMIT ? PROBE_NEW_LIMIT : patience;
 }
 
-/* While the session is open: each interval, or only when a question waits for long. */
+/* While the session is open: each interval, and soon when a question waits for long. */
 static void
 probe_next_knock(struct probe *probe)
 {
@@ -112,7 +112,7 @@ probe_next_knock(struct probe *probe)
 
 	if (probe->connect_interval > 0)
 		at = probe->knocked_at + probe->connect_interval;
-	else if (probe->asked_at != 0)
+	if (probe->asked_at != 0 && probe->asked_at + probe_patience(probe) < at)
 		at = probe->asked_at + probe_patience(probe);
 	if (at <= probe->knocked_at)
 		at = probe->knocked_at + PROBE_NEW_LIMIT;
@@ -463,18 +463,18 @@ probe_make_conn(struct probe *probe, const struct probe_target *target)
 		"port",    "user",        "password",         "dbname",
 		"sslmode", "replication", "application_name", "target_session_attrs",
 		NULL};
-	const char *const values[] = {port,            target->user, target->password,
-	                              target->dbname,  target->sslmode, "database",
-	                              "pgaf_probe",    "any",        NULL};
+	const char *const values[] = {port,           target->user,    target->password,
+	                              target->dbname, target->sslmode, "database",
+	                              "pgaf_probe",   "any",           NULL};
 	const struct conn_callbacks callbacks = {.opened = probe_opened, .lost = probe_lost};
 
 	snprintf(port, sizeof(port), "%u", target->port);
 	return conn_new(probe->loop,
 	                &(struct conn_options){
-				.keywords            = keywords,
-				.values              = values,
-				.host                = target->host,
-				.connect_limit       = PROBE_LOGIN_LIMIT,
+				.keywords = keywords,
+				.values = values,
+				.host = target->host,
+				.connect_limit = PROBE_LOGIN_LIMIT,
 				.tcp_user_timeout_ms = PROBE_TCP_USER_TIMEOUT_MS,
 			},
 	                &callbacks, probe);

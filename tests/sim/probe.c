@@ -7,6 +7,10 @@
 
 #include "sim/sim.h"
 
+/* As lib/pg/probe.c does it with the default of connect_interval. */
+#define CONNECT_INTERVAL PGAF_SECONDS(2)
+#define PROBE_PATIENCE PGAF_MSEC(500)
+
 static void probe_knock(struct sim *sim, struct event *event);
 static void probe_tick(struct sim *sim, struct event *event);
 
@@ -203,6 +207,7 @@ probe_opened(struct sim *sim, struct event *event)
 	probe->sighting.stopping = false;
 	probe->sighting.accepted_at = probe_now(sim, event->a);
 	probe->tested_at = sim->now;
+	probe->heard_at = sim->now;
 	probe_answered(sim, event);
 	probe_event(sim, event->a, event->b, probe->interval, probe_tick);
 }
@@ -253,10 +258,13 @@ probe_tick(struct sim *sim, struct event *event)
 	if (net_is_open(sim, event->a, event->b)) {
 		if (!there)
 			probe_answer_event(sim, event->a, event->b, probe_closed);
-		else if (pg_answers(pg))
+		else if (pg_answers(pg)) {
+			probe->heard_at = sim->now;
 			probe_answer_event(sim, event->a, event->b, probe_answered);
+		}
 	}
-	if (sim->now - probe->tested_at >= probe->connect_interval)
+	bool hangs = sim->now - probe->heard_at > PROBE_PATIENCE;
+	if (sim->now - probe->tested_at >= (hangs ? PROBE_PATIENCE : CONNECT_INTERVAL))
 		probe_test(sim, event->a, event->b);
 	probe_event(sim, event->a, event->b, probe->interval, probe_tick);
 }
@@ -267,14 +275,11 @@ probe_want(struct sim *sim, uint32_t observer, uint32_t target, pgaf_time interv
 	struct probe_state *probe = probe_of(sim, observer, target);
 
 	probe->interval = interval;
-	probe->connect_interval = PGAF_SECONDS(1);
 	if (interval == 0) {
 		*probe = (struct probe_state){0};
 	} else if (!probe->wanted) {
-		*probe = (struct probe_state){.wanted = true,
-		                              .serial = ++sim->next_id,
-		                              .interval = interval,
-		                              .connect_interval = PGAF_SECONDS(1)};
+		*probe = (struct probe_state){
+			.wanted = true, .serial = ++sim->next_id, .interval = interval};
 		probe_event(sim, observer, target, PGAF_USEC(10), probe_knock);
 	}
 }

@@ -308,7 +308,8 @@ struct probe_state {
 	uint64_t target_run; /* of the instance that the open connection is with */
 	uint64_t serial;     /* events of an older one are stale */
 	pgaf_time tested_at; /* last fresh connection beside the open one */
-	pgaf_time interval, connect_interval;
+	pgaf_time heard_at;  /* last answer over the open one */
+	pgaf_time interval;
 	struct sighting sighting;
 };
 

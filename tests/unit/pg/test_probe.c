@@ -13,19 +13,19 @@
 #include "pg/probe.h"
 #include "unit/pg/scratch.h"
 
-#define LIMIT    PGAF_SECONDS(15)
+#define LIMIT PGAF_SECONDS(15)
 #define INTERVAL PGAF_MSEC(100)
-#define CONNECT  PGAF_MSEC(300)
+#define CONNECT PGAF_MSEC(300)
 
 struct seen {
-	struct probe   *probe;
+	struct probe *probe;
 	struct sighting now;
-	unsigned        tellings;
-	bool            follows;
+	unsigned tellings;
+	bool follows;
 	/* Wait for a condition of the sighting. */
 	bool (*wanted)(const struct seen *seen);
-	bool            reached;
-	bool            free_when_reached;
+	bool reached;
+	bool free_when_reached;
 };
 
 static struct loop *loop;
@@ -53,13 +53,13 @@ watch_port(struct seen *seen, uint32_t port, const char *password)
 {
 	seen->probe = probe_new(loop,
 	                        &(struct probe_target){
-					.node     = 7,
-					.host     = SCRATCH_HOST,
-					.port     = port,
-					.user     = "pgaf_probe",
+					.node = 7,
+					.host = SCRATCH_HOST,
+					.port = port,
+					.user = "pgaf_probe",
 					.password = password,
-					.dbname   = "postgres",
-					.sslmode  = "prefer",
+					.dbname = "postgres",
+					.sslmode = "prefer",
 					.own_host = "localhost",
 					.own_port = scratch_port + 1,
 					.probe_interval = INTERVAL,
@@ -311,6 +311,28 @@ START_TEST(test_probe_knows_a_stopped_postmaster)
 }
 END_TEST
 
+/* Silence is known by two signs, and the second is not waited for as long as among the living. */
+START_TEST(test_probe_knocks_soon_when_a_question_waits)
+{
+	struct seen seen = {0};
+	pid_t backend = 0;
+	pgaf_time took = 0;
+
+	watch(&seen);
+	until(&seen, is_answered);
+	probe_set_intervals(seen.probe, INTERVAL, PGAF_SECONDS(60));
+	backend = scratch_pid("SELECT pid FROM pg_stat_activity WHERE usename = 'pgaf_probe'");
+	scratch_run(loop, CONNECT + PGAF_MSEC(300)); /* a knock by the old interval may be due */
+	kill(backend, SIGSTOP);
+	kill(postmaster, SIGSTOP);
+	took = until(&seen, is_asked_new);
+	kill(postmaster, SIGCONT);
+	kill(backend, SIGCONT);
+	ck_assert_int_lt(took, PGAF_SECONDS(3));
+	probe_free(seen.probe);
+}
+END_TEST
+
 START_TEST(test_probe_leaves_a_session_that_hangs)
 {
 	struct seen seen = {0};
@@ -385,9 +407,9 @@ open_client(void)
 
 	snprintf(port, sizeof(port), "%u", scratch_port);
 	client = conn_new(loop,
-	                  &(struct conn_options){.keywords      = keywords,
-	                                         .values        = values,
-	                                         .host          = scratch_directory,
+	                  &(struct conn_options){.keywords = keywords,
+	                                         .values = values,
+	                                         .host = scratch_directory,
 	                                         .connect_limit = PGAF_SECONDS(2)},
 	                  &(struct conn_callbacks){.opened = on_client, .lost = on_client_lost},
 	                  &opened);
@@ -505,6 +527,7 @@ main(void)
 	tcase_add_test(tests, test_probe_calls_a_node_it_never_heard_silent_not_gone);
 	tcase_add_test(tests, test_probe_session_that_is_terminated_is_made_anew);
 	tcase_add_test(tests, test_probe_knows_a_stopped_postmaster);
+	tcase_add_test(tests, test_probe_knocks_soon_when_a_question_waits);
 	tcase_add_test(tests, test_probe_leaves_a_session_that_hangs);
 	tcase_add_test(tests, test_probe_counts_a_full_server_as_alive);
 	tcase_add_test(tests, test_probe_needs_no_client_slot);
