@@ -57,7 +57,7 @@ violation(struct sim *sim, const char *check, const char *format, ...)
 	va_end(args);
 	if (sim->tracing)
 		trace_picture(sim);
-	TRACE(sim, "check", "%s violated: %s", check, sim->failed_text);
+	TELL(sim, "check", "%s violated: %s", check, sim->failed_text);
 }
 
 bool
@@ -120,8 +120,8 @@ check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool 
 		          host_name(other->writer), other->number);
 	}
 	if (branch->acked == 0)
-		TRACE(sim, host_name(node), "clients > first commit acknowledged on timeline %u%s",
-		      branch->number, counted ? "" : ", not counted under DUR");
+		TELL(sim, host_name(node), "clients > first commit acknowledged on timeline %u%s",
+		     branch->number, counted ? "" : ", not counted under DUR");
 	if (at.lsn > branch->acked)
 		branch->acked = at.lsn;
 	branch->acked_at = sim->now;
@@ -213,7 +213,7 @@ check_excuse(struct sim *sim, pgaf_node_id node)
 {
 	struct position end = pg_end(&sim->pg[node]);
 
-	TRACE(sim, "check", "the operator gave up what %s does not hold", host_name(node));
+	TELL(sim, "check", "the operator gave up what %s does not hold", host_name(node));
 	for (pgaf_node_id other = 1; other <= sim->nodes; other++)
 		sim->given_up[other] = other != node;
 	for (uint32_t branch = 1; branch <= sim->branch_count; branch++) {

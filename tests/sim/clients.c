@@ -29,7 +29,7 @@ session_commit(struct sim *sim, struct event *event)
 	if (!session->open || session->number != event->x)
 		return;
 	/* A backend without its postmaster notices when it reads: most of them, most times. */
-	if (pg->status == PG_EXITED && rng_percent(&sim->rng, 70)) {
+	if (pg->status == PG_EXITED && rng_percent(&sim->clients, 70)) {
 		session->open = false;
 		return;
 	}
@@ -52,15 +52,16 @@ session_open(struct sim *sim, struct event *event)
 	session->open = true;
 	session->number = ++sim->next_id;
 	check_opened(sim, event->a);
-	session_later(sim, event->a, event->b, rng_between(&sim->rng, 0, PGAF_MSEC(20)),
+	session_later(sim, event->a, event->b, rng_between(&sim->clients, 0, PGAF_MSEC(20)),
 	              session_commit);
 }
 
 void
 clients_wake(struct sim *sim, pgaf_node_id node)
 {
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
-		session_later(sim, node, i, rng_between(&sim->rng, PGAF_USEC(100), PGAF_MSEC(60)),
+	for (uint32_t i = 0; i < sim->story.sessions; i++)
+		session_later(sim, node, i,
+		              rng_between(&sim->clients, PGAF_USEC(100), PGAF_MSEC(60)),
 		              session_open);
 }
 
@@ -71,12 +72,12 @@ clients_cut(struct sim *sim, pgaf_node_id node)
 
 	/* Who waits for a standby ends with a warning: that is no acknowledgement. */
 	pg->waiter_count = 0;
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < sim->story.sessions; i++) {
 		pg->sessions[i].open = false;
 		pg->sessions[i].number = ++sim->next_id;
 		if (pg->status == PG_PRIMARY)
 			session_later(sim, node, i,
-			              rng_between(&sim->rng, PGAF_MSEC(5), PGAF_MSEC(100)),
+			              rng_between(&sim->clients, PGAF_MSEC(5), PGAF_MSEC(100)),
 			              session_open);
 	}
 }
@@ -94,7 +95,7 @@ client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, pgaf_l
 	check_acknowledged(sim, node, at, check_counts(sim, node));
 	if (pg->sessions[session].open && !sim->writers_off)
 		session_later(sim, node, session,
-		              rng_between(&sim->rng, PGAF_MSEC(2),
+		              rng_between(&sim->clients, PGAF_MSEC(2),
 		                          sim->quiet ? PGAF_MSEC(900) : PGAF_MSEC(120)),
 		              session_commit);
 }

@@ -2,22 +2,14 @@
 /*
  * What goes wrong, from the seed: each fault strikes a node chosen by its role
  * at that moment and is undone after a while. Some seeds strike again as soon
- * as a failover has begun.
+ * as a failover has begun, or before a set is applied.
  */
+
+#include <stdio.h>
 
 #include "sim/sim.h"
 
 #define STORE_HANGS_MOST PGAF_SECONDS(3)
-
-#define FAULT_TEXT(name, text) text,
-static const char *const texts[SIM_FAULT_COUNT] = {FAULTS(FAULT_TEXT)};
-#undef FAULT_TEXT
-
-const char *
-fault_text(enum fault fault)
-{
-	return texts[fault];
-}
 
 /* ---- hosts ---------------------------------------------------------------------------- */
 
@@ -44,27 +36,6 @@ host_start_all(struct sim *sim, uint32_t host)
 		mon_start(sim);
 	} else {
 		keep_start(sim, host);
-	}
-}
-
-/* Power is gone for the whole site; each host comes back in its own time. */
-static void
-host_returns(struct sim *sim, struct event *event)
-{
-	sim->host_up[event->a] = true;
-	host_start_all(sim, event->a);
-}
-
-static void
-host_lose_all(struct sim *sim)
-{
-	uint32_t first = rng_percent(&sim->plan, 50) ? 0 : 1;
-
-	for (uint32_t host = first; host <= sim->nodes; host++) {
-		host_lose(sim, host);
-		sim_after(sim, NULL, rng_between(&sim->plan, PGAF_MSEC(100), PGAF_SECONDS(8)),
-		          host_returns)
-			->a = host;
 	}
 }
 
@@ -116,7 +87,7 @@ fault_undo(struct sim *sim, struct event *event)
 
 	if (sim->quiet)
 		return;
-	TRACE(sim, "fault", "over: %s (%s)", texts[fault], host_name(host));
+	TELL(sim, "fault", "over: %s: %s", host_name(host), fault_text(fault));
 	switch (fault) {
 	case SIM_FAULT_HOST:
 	case SIM_FAULT_MONITOR_HOST:
@@ -183,20 +154,21 @@ strike_process(struct sim *sim, enum fault fault, uint32_t host)
 }
 
 static void
-strike_network(struct sim *sim, enum fault fault, uint32_t host)
+strike_network(struct sim *sim, const struct blow *blow)
 {
+	enum fault fault = blow->kind;
 	bool monitor = fault != SIM_FAULT_CUT_PEERS && fault != SIM_FAULT_CUT_PEERS_ONE_WAY;
 	bool peers = fault != SIM_FAULT_CUT_MONITOR && fault != SIM_FAULT_CUT_MONITOR_ONE_WAY;
-	bool one_way =
-		fault == SIM_FAULT_CUT_MONITOR_ONE_WAY || fault == SIM_FAULT_CUT_PEERS_ONE_WAY;
 
-	host_cut(sim, host, monitor, peers, one_way ? 1 + (uint32_t)rng_below(&sim->plan, 2) : 3);
+	host_cut(sim, blow->host, monitor, peers, blow->detail ? blow->detail : 3);
 }
 
 static void
-strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
+strike_other(struct sim *sim, const struct blow *blow)
 {
-	switch (fault) {
+	uint32_t host = blow->host;
+
+	switch (blow->kind) {
 	case SIM_FAULT_FREEZE_KEEPER:
 		proc_freeze(&sim->keep[host].proc);
 		break;
@@ -211,17 +183,14 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 		break;
 	case SIM_FAULT_DISK:
 		sim->pg[host].disk_since = sim->now;
-		sim->pg[host].disk_until = sim->now + length;
-		break;
-	case SIM_FAULT_SITE:
-		host_lose_all(sim);
+		sim->pg[host].disk_until = sim->now + blow->length;
 		break;
 	case SIM_FAULT_STORE_DISK:
-		sim->store.disk_until = sim->now + length;
+		sim->store.disk_until = sim->now + blow->length;
 		break;
 	case SIM_FAULT_TERMINATE:
 		keep_terminate(sim, host);
-		if (rng_percent(&sim->plan, 10))
+		if (blow->detail)
 			keep_terminate(sim, host);
 		break;
 	case SIM_FAULT_LEAVE:
@@ -232,21 +201,20 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 	case SIM_FAULT_CUT_PEERS:
 	case SIM_FAULT_CUT_PEERS_ONE_WAY:
 	case SIM_FAULT_ISOLATE:
-		strike_network(sim, fault, host);
+		strike_network(sim, blow);
 		break;
 	case SIM_FAULT_SWITCHOVER:
-		store_request(sim, REQUEST_SWITCHOVER, rng_percent(&sim->plan, 50) ? host : 0,
-		              false);
+		store_request(sim, REQUEST_SWITCHOVER, blow->detail, false);
 		break;
 	case SIM_FAULT_FAILOVER:
 	case SIM_FAULT_LOSS:
-		store_request(sim, REQUEST_FAILOVER, 0, fault == SIM_FAULT_LOSS);
+		store_request(sim, REQUEST_FAILOVER, 0, blow->kind == SIM_FAULT_LOSS);
 		break;
 	case SIM_FAULT_QUORUM:
 		store_set_quorum(sim, host, false);
 		break;
 	case SIM_FAULT_NUMBER:
-		store_set_number(sim, sim->store.number_sync > 0 ? 0 : 1);
+		store_set_number(sim, blow->detail);
 		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
@@ -256,41 +224,74 @@ strike_other(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
 	case SIM_FAULT_MONITOR:
 	case SIM_FAULT_STORE:
 	case SIM_FAULT_MONITOR_HOST:
-		strike_process(sim, fault, host);
+		strike_process(sim, blow->kind, host);
 		break;
+	case SIM_FAULT_SITE: /* is a loss of each host */
 	case SIM_FAULT_COUNT:
 		break;
 	}
 }
 
+/* Of an operator, to the store. */
+static bool
+is_request(enum fault fault)
+{
+	return fault == SIM_FAULT_SWITCHOVER || fault == SIM_FAULT_FAILOVER ||
+	       fault == SIM_FAULT_LOSS || fault == SIM_FAULT_NUMBER;
+}
+
+/* Strikes the monitor's host, whatever was chosen. */
 static bool
 is_of_monitor(enum fault fault)
 {
-	return fault == SIM_FAULT_MONITOR || fault == SIM_FAULT_FREEZE_MONITOR ||
-	       fault == SIM_FAULT_STORE || fault == SIM_FAULT_STORE_DISK ||
-	       fault == SIM_FAULT_MONITOR_HOST;
+	return is_request(fault) || fault == SIM_FAULT_MONITOR ||
+	       fault == SIM_FAULT_FREEZE_MONITOR || fault == SIM_FAULT_STORE ||
+	       fault == SIM_FAULT_STORE_DISK || fault == SIM_FAULT_MONITOR_HOST;
+}
+
+static void
+fault_tell(struct sim *sim, const struct blow *blow)
+{
+	static const char *const ways[] = {"", ": what it sends", ": what it hears"};
+	bool one_way = blow->kind == SIM_FAULT_CUT_MONITOR_ONE_WAY ||
+	               blow->kind == SIM_FAULT_CUT_PEERS_ONE_WAY;
+	bool primary = blow->host != 0 && blow->host == sim->store.truth.group.primary;
+	char length[40] = "";
+	char to[40], number[40];
+	const char *more = one_way ? ways[blow->detail % 3] : "";
+
+	if (fault_lasts(blow->kind))
+		snprintf(length, sizeof length, " (for %lld ms)",
+		         (long long)(blow->length / PGAF_MSEC(1)));
+	snprintf(to, sizeof to, " to %s", host_name(blow->detail));
+	snprintf(number, sizeof number, " to %u", blow->detail);
+	if (blow->kind == SIM_FAULT_NUMBER)
+		more = number;
+	if (blow->kind == SIM_FAULT_SWITCHOVER && blow->detail != 0)
+		more = to;
+	if (blow->kind == SIM_FAULT_TERMINATE && blow->detail)
+		more = ", twice";
+	if (is_request(blow->kind))
+		TELL(sim, "fault", "%s%s%s", fault_text(blow->kind), more, length);
+	else
+		TELL(sim, "fault", "%s%s: %s%s%s", host_name(blow->host),
+		     primary ? " (the primary)" : "", fault_text(blow->kind), more, length);
 }
 
 void
-fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length)
+fault_strike(struct sim *sim, const struct blow *blow)
 {
 	struct event *undo;
 
-	if (is_of_monitor(fault))
-		host = 0;
-	/* Of the primary it would mean nothing. */
-	if (fault == SIM_FAULT_QUORUM && host == sim->store.truth.group.primary)
-		host = host % sim->nodes + 1;
-	/* What was decided while it hung is written then: not for long after the last fault. */
-	if (fault == SIM_FAULT_STORE_DISK && length > STORE_HANGS_MOST)
-		length = STORE_HANGS_MOST;
-	TRACE(sim, "fault", "%s (%s) for %lld ms", texts[fault], host_name(host),
-	      (long long)(length / PGAF_MSEC(1)));
-	sim->counts.by_kind[fault]++;
-	strike_other(sim, fault, host, length);
-	undo = sim_after(sim, NULL, length, fault_undo);
-	undo->a = (uint32_t)fault;
-	undo->b = host;
+	if (sim->tracing || sim->telling)
+		fault_tell(sim, blow);
+	sim->counts.by_kind[blow->kind]++;
+	strike_other(sim, blow);
+	if (!fault_lasts(blow->kind))
+		return;
+	undo = sim_after(sim, NULL, blow->length, fault_undo);
+	undo->a = (uint32_t)blow->kind;
+	undo->b = blow->host;
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -340,65 +341,173 @@ note_second(struct sim *sim)
 	sim->counts.second_faults++;
 }
 
+static uint32_t
+choose_detail(struct sim *sim, const struct blow *blow)
+{
+	if (blow->kind == SIM_FAULT_CUT_MONITOR_ONE_WAY ||
+	    blow->kind == SIM_FAULT_CUT_PEERS_ONE_WAY)
+		return 1 + (uint32_t)rng_below(&sim->plan, 2);
+	if (blow->kind == SIM_FAULT_TERMINATE)
+		return rng_percent(&sim->plan, 10);
+	if (blow->kind == SIM_FAULT_SWITCHOVER)
+		return rng_percent(&sim->plan, 50) ? blow->host : 0;
+	if (blow->kind == SIM_FAULT_NUMBER)
+		return sim->store.number_sync > 0 ? 0 : 1;
+	return 0;
+}
+
+/* Into the story, and done. */
+static void
+blow_new(struct sim *sim, struct blow blow)
+{
+	if (is_of_monitor(blow.kind))
+		blow.host = 0;
+	/* Of the primary it would mean nothing. */
+	if (blow.kind == SIM_FAULT_QUORUM && blow.host == sim->store.truth.group.primary)
+		blow.host = blow.host % sim->nodes + 1;
+	/* What was decided while it hung is written then: not for long after the last fault. */
+	if (blow.kind == SIM_FAULT_STORE_DISK && blow.length > STORE_HANGS_MOST)
+		blow.length = STORE_HANGS_MOST;
+	if (!fault_lasts(blow.kind))
+		blow.length = 0;
+	if (sim->story.count == BLOWS_MAX)
+		return;
+	sim->story.blows[sim->story.count++] = blow;
+	fault_strike(sim, &blow);
+}
+
+/* Power is gone for the whole site; each host comes back in its own time. */
+static void
+blow_site(struct sim *sim, struct blow blow)
+{
+	blow.host = rng_percent(&sim->plan, 50) ? 0 : 1;
+	for (; blow.host <= sim->nodes; blow.host++) {
+		blow.kind = blow.host == 0 ? SIM_FAULT_MONITOR_HOST : SIM_FAULT_HOST;
+		blow.length = rng_between(&sim->plan, PGAF_MSEC(100), PGAF_SECONDS(8));
+		blow_new(sim, blow);
+	}
+	sim->counts.by_kind[SIM_FAULT_SITE]++;
+}
+
+/* What a made-up fault's event carries: x the time since what y and b name. */
+static struct blow
+blow_of(const struct event *event)
+{
+	return (struct blow){
+		.since = (enum since)event->y, .number = event->b, .at = (pgaf_time)event->x};
+}
+
 static void
 fault_due(struct sim *sim, struct event *event)
 {
-	(void)event;
+	struct blow blow = blow_of(event);
+
 	if (sim->quiet)
 		return;
 	note_second(sim);
-
-	enum fault fault = choose_fault(sim);
-	uint32_t host = choose_host(sim);
-
-	fault_strike(sim, fault, host, choose_length(sim));
+	blow.kind = choose_fault(sim);
+	blow.host = choose_host(sim);
+	blow.length = choose_length(sim);
+	blow.detail = choose_detail(sim, &blow);
+	if (blow.kind == SIM_FAULT_SITE)
+		blow_site(sim, blow);
+	else
+		blow_new(sim, blow);
 }
 
 /* The candidate's keeper stops between two steps of the promotion, and goes on much later. */
 static void
 freeze_candidate(struct sim *sim, struct event *event)
 {
+	struct blow blow = blow_of(event);
+
 	if (sim->quiet)
 		return;
 	note_second(sim);
-	fault_strike(sim, SIM_FAULT_FREEZE_KEEPER, event->a, choose_length(sim));
+	blow.kind = SIM_FAULT_FREEZE_KEEPER;
+	blow.host = event->a;
+	blow.length = choose_length(sim);
+	blow_new(sim, blow);
+}
+
+static void
+fault_later(struct sim *sim, pgaf_time delay, event_fn fn, enum since since, pgaf_node_id node)
+{
+	struct event *event = sim_after(sim, NULL, delay, fn);
+
+	event->a = node;
+	event->b = since == SINCE_FAILOVER ? sim->failovers : since == SINCE_SET ? sim->sets : 0;
+	event->x = (uint64_t)delay;
+	event->y = since;
+}
+
+static void
+blow_due(struct sim *sim, struct event *event)
+{
+	if (sim->quiet)
+		return;
+	note_second(sim);
+	fault_strike(sim, &sim->story.blows[event->a]);
+}
+
+/* Those of the story that count from now. */
+static void
+faults_play(struct sim *sim, enum since since, uint32_t number)
+{
+	for (uint32_t i = 0; i < sim->story.count; i++)
+		if (sim->story.blows[i].since == since && sim->story.blows[i].number == number)
+			sim_after(sim, NULL, sim->story.blows[i].at, blow_due)->a = i;
 }
 
 void
 faults_on_failover(struct sim *sim, pgaf_node_id candidate)
 {
+	sim->failovers++;
+	if (sim->playing) {
+		faults_play(sim, SINCE_FAILOVER, sim->failovers);
+		return;
+	}
 	if (!sim->strikes_twice || sim->quiet || rng_percent(&sim->plan, 30))
 		return;
 	if (rng_percent(&sim->plan, 40))
-		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(15)), freeze_candidate)
-			->a = candidate;
+		fault_later(sim, rng_between(&sim->plan, 0, PGAF_MSEC(15)), freeze_candidate,
+		            SINCE_FAILOVER, candidate);
 	else
-		sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(60)), fault_due);
+		fault_later(sim, rng_between(&sim->plan, 0, PGAF_MSEC(60)), fault_due,
+		            SINCE_FAILOVER, candidate);
 }
 
 /* Postgres ends between the moment a set is granted and the one in which it is applied (4b). */
 static void
 crash_before_set(struct sim *sim, struct event *event)
 {
-	if (!sim->quiet && sim->store.truth.group.primary == event->a)
-		fault_strike(sim, event->b != 0 ? SIM_FAULT_BACKEND : SIM_FAULT_POSTMASTER,
-		             event->a, PGAF_MSEC(5));
+	struct blow blow = blow_of(event);
+
+	if (sim->quiet || sim->store.truth.group.primary != event->a)
+		return;
+	note_second(sim);
+	blow.kind = rng_percent(&sim->plan, 30) ? SIM_FAULT_BACKEND : SIM_FAULT_POSTMASTER;
+	blow.host = event->a;
+	blow_new(sim, blow);
 }
 
 void
 faults_on_set(struct sim *sim, pgaf_node_id primary, bool relaxes)
 {
-	struct event *event;
-
-	if (!sim->strikes_twice || sim->quiet || !rng_percent(&sim->plan, relaxes ? 60 : 5))
+	if (sim->built_at == 0)
 		return;
-	event = sim_after(sim, NULL, rng_between(&sim->plan, 0, PGAF_MSEC(12)), crash_before_set);
-	event->a = primary;
-	event->b = rng_percent(&sim->plan, 30);
+	sim->sets++;
+	if (sim->playing) {
+		faults_play(sim, SINCE_SET, sim->sets);
+		return;
+	}
+	if (sim->strikes_twice && !sim->quiet && rng_percent(&sim->plan, relaxes ? 60 : 5))
+		fault_later(sim, rng_between(&sim->plan, 0, PGAF_MSEC(12)), crash_before_set,
+		            SINCE_SET, primary);
 }
 
-pgaf_time
-faults_plan(struct sim *sim)
+static void
+faults_make_up(struct sim *sim)
 {
 	uint32_t count = 1 + (uint32_t)rng_below(&sim->plan, 5);
 	pgaf_time at = 0;
@@ -411,15 +520,26 @@ faults_plan(struct sim *sim)
 		at += rng_percent(&sim->plan, 50)
 		              ? rng_between(&sim->plan, PGAF_MSEC(1), PGAF_SECONDS(1))
 		              : rng_between(&sim->plan, PGAF_SECONDS(1), PGAF_SECONDS(20));
-		sim_after(sim, NULL, at, fault_due);
+		fault_later(sim, at, fault_due, SINCE_BUILT, 0);
 	}
-	return sim->now + at + rng_between(&sim->plan, PGAF_MSEC(50), PGAF_SECONDS(15));
+	sim->story.end = at + rng_between(&sim->plan, PGAF_MSEC(50), PGAF_SECONDS(15));
+}
+
+pgaf_time
+faults_plan(struct sim *sim)
+{
+	sim->built_at = sim->now;
+	if (sim->playing)
+		faults_play(sim, SINCE_BUILT, 0);
+	else
+		faults_make_up(sim);
+	return sim->now + sim->story.end;
 }
 
 void
 faults_end(struct sim *sim)
 {
-	TRACE(sim, "fault", "all faults are over");
+	TELL(sim, "fault", "all faults are over");
 	sim->quiet = true;
 	sim->net.loss = 0;
 	sim->store.disk_until = 0;

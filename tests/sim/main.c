@@ -12,7 +12,8 @@
 
 #include "sim/sim.h"
 
-#define TAIL 150
+#define SHRINK_RUNS 4000
+#define STORY_BYTES (64 << 10)
 
 struct options {
 	uint64_t first, last;
@@ -23,13 +24,16 @@ struct options {
 	bool all; /* go on after a violation, one line each */
 	enum brk brk;
 	bool every_break;
+	bool shrink; /* also what a broken rule or --all finds */
+	const char *story;
 };
 
 static void
 usage(FILE *to)
 {
 	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--all] [--forget]\n"
-	      "                [--break RULE|all|list]\n",
+	      "                [--break RULE|all|list] [--shrink]\n"
+	      "       pgaf-sim --story FILE|TEXT [--trace]\n",
 	      to);
 }
 
@@ -58,6 +62,49 @@ list_breaks(void)
 }
 
 static bool
+parse_break(const char *word, struct options *options)
+{
+	if (strcmp(word, "list") == 0) {
+		list_breaks();
+		exit(0);
+	}
+	options->every_break = strcmp(word, "all") == 0;
+	return options->every_break || break_find(word, &options->brk);
+}
+
+static bool
+parse_option(int c, struct options *options)
+{
+	switch (c) {
+	case 's':
+		return parse_seeds(optarg, options);
+	case 'n':
+		options->nodes = (uint32_t)strtoul(optarg, NULL, 10);
+		return options->nodes >= 1 && options->nodes <= PGAF_NODES_MAX;
+	case 't':
+		return options->trace = true;
+	case 'k':
+		return options->kinds = true;
+	case 'a':
+		return options->all = true;
+	case 'f':
+		return options->forget = true;
+	case 'm':
+		return options->shrink = true;
+	case 'y':
+		options->story = optarg;
+		return true;
+	case 'b':
+		return parse_break(optarg, options);
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		return false;
+	}
+}
+
+static bool
 parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -68,48 +115,16 @@ parse(int argc, char **argv, struct options *options)
 		{"kinds", no_argument, NULL, 'k'},
 		{"all", no_argument, NULL, 'a'},
 		{"forget", no_argument, NULL, 'f'},
+		{"shrink", no_argument, NULL, 'm'},
+		{"story", required_argument, NULL, 'y'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	bool seeds = false;
 
-	for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-		switch (c) {
-		case 's':
-			seeds = parse_seeds(optarg, options);
-			break;
-		case 'n':
-			options->nodes = (uint32_t)strtoul(optarg, NULL, 10);
-			break;
-		case 't':
-			options->trace = true;
-			break;
-		case 'k':
-			options->kinds = true;
-			break;
-		case 'a':
-			options->all = true;
-			break;
-		case 'f':
-			options->forget = true;
-			break;
-		case 'b':
-			if (strcmp(optarg, "list") == 0) {
-				list_breaks();
-				exit(0);
-			}
-			options->every_break = strcmp(optarg, "all") == 0;
-			if (!options->every_break && !break_find(optarg, &options->brk))
-				return false;
-			break;
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
+	for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;)
+		if (!parse_option(c, options))
 			return false;
-		}
-	}
-	return seeds && options->nodes >= 1 && options->nodes <= PGAF_NODES_MAX && optind == argc;
+	return (options->last > 0) != (options->story != NULL) && optind == argc;
 }
 
 static void
@@ -132,23 +147,60 @@ add(struct counts *sum, const struct counts *one)
 		sum->by_kind[i] += one->by_kind[i];
 }
 
-/* The same seed again, this time with its trace. */
+/* One line that plays it again; times keep their last digit. */
 static void
-tell_story(const struct options *options, uint64_t seed)
+print_command(const struct story *story)
 {
-	struct sim *sim = sim_new(seed, options->nodes, options->brk);
+	char text[STORY_BYTES] = "";
+	FILE *to = fmemopen(text, sizeof text, "w");
 
-	sim->forget = options->forget;
-	sim->tracing = true;
-	sim_story(sim);
-	trace_tail(sim, TAIL);
-	printf("seed %llu, %lld ms: %s violated: %s\n", (unsigned long long)seed,
-	       (long long)((sim->now - SIM_EPOCH) / PGAF_MSEC(1)), sim->failed_check,
-	       sim->failed_text);
-	printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s%s%s\n", (unsigned long long)seed,
-	       options->nodes, options->forget ? " --forget" : "", options->brk ? " --break " : "",
-	       options->brk ? break_word(options->brk) : "");
-	sim_free(sim);
+	if (!to)
+		abort();
+	story_write(story, to);
+	fclose(to);
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = c[1] ? ';' : '\0';
+	printf("again: pgaf-sim --story '%s'\n", text);
+}
+
+/* What the run of a seed came to, cut down to what it needs. */
+static void
+print_shrunk(const struct story *story)
+{
+	static struct shrunk shrunk;
+
+	if (!story_shrink(story, SHRINK_RUNS, &shrunk)) {
+		printf("the story of seed %llu, played again, violates nothing: the simulator is "
+		       "not deterministic\n",
+		       (unsigned long long)story->seed);
+		return;
+	}
+	printf("\nseed %llu in short: %u of %u faults (%u runs); time 0 is the built group\n",
+	       (unsigned long long)story->seed, shrunk.story.count, story->count, shrunk.runs);
+	story_tell(&shrunk.story);
+	print_command(&shrunk.story);
+}
+
+static void
+report_violation(const struct options *options, const struct sim *sim)
+{
+	unsigned long long seed = (unsigned long long)sim->seed;
+
+	if (options->brk != BREAK_NONE)
+		printf("broken rule %s: caught by %s at seed %llu: %s\n", break_word(options->brk),
+		       sim->failed_check, seed, sim->failed_text);
+	else if (options->all)
+		printf("seed %llu: %s: %s\n", seed, sim->failed_check, sim->failed_text);
+	else
+		printf("seed %llu, %lld ms: %s violated: %s\n", seed,
+		       (long long)((sim->now - SIM_EPOCH) / PGAF_MSEC(1)), sim->failed_check,
+		       sim->failed_text);
+	if (options->brk == BREAK_NONE && !options->all)
+		printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s\n", seed, options->nodes,
+		       options->forget ? " --forget" : "");
+	if (options->shrink || (options->brk == BREAK_NONE && !options->all && !options->trace))
+		print_shrunk(&sim->story);
 }
 
 static bool
@@ -157,7 +209,7 @@ run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 	struct sim *sim = sim_new(seed, options->nodes, options->brk);
 	bool good;
 
-	sim->forget = options->forget;
+	sim->story.forget = options->forget;
 	sim->tracing = options->trace;
 	sim->trace_to_stdout = options->trace;
 	good = sim_story(sim);
@@ -165,15 +217,9 @@ run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 	/* A broken rule has to be found by the check that it is for. */
 	if (options->brk != BREAK_NONE)
 		good = good || strcmp(sim->failed_check, break_check(options->brk)) != 0;
-	if (!good && options->brk != BREAK_NONE)
-		printf("broken rule %s: caught by %s at seed %llu: %s\n", break_word(options->brk),
-		       sim->failed_check, (unsigned long long)seed, sim->failed_text);
-	else if (!good && options->all)
-		printf("seed %llu: %s: %s\n", (unsigned long long)seed, sim->failed_check,
-		       sim->failed_text);
+	if (!good)
+		report_violation(options, sim);
 	sim_free(sim);
-	if (!good && !options->trace && !options->all && options->brk == BREAK_NONE)
-		tell_story(options, seed);
 	return good;
 }
 
@@ -238,6 +284,43 @@ run_breaks(struct options *options, struct counts *sum)
 	return missed;
 }
 
+/* The text of a story: a file of that name, or the argument itself. */
+static bool
+load_story(const char *name, struct story *story)
+{
+	static char text[STORY_BYTES];
+	FILE *file = strchr(name, ';') ? NULL : fopen(name, "r");
+	uint32_t wrong;
+
+	if (file) {
+		text[fread(text, 1, sizeof text - 1, file)] = '\0';
+		fclose(file);
+	}
+	wrong = story_read(file ? text : name, story);
+	if (wrong > 0)
+		fprintf(stderr, "pgaf-sim: line %u of the story cannot be read\n", wrong);
+	return wrong == 0;
+}
+
+/* 0: it violates nothing; 1: it does; 2: there is no such story. */
+static int
+run_story(const struct options *options)
+{
+	static struct story story;
+	struct sim *sim;
+	bool good;
+
+	if (!load_story(options->story, &story))
+		return 2;
+	sim = sim_play(&story);
+	sim->tracing = options->trace;
+	sim->telling = true;
+	sim->trace_to_stdout = true;
+	good = sim_story(sim);
+	sim_free(sim);
+	return good ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -250,6 +333,8 @@ main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	if (options.story)
+		return run_story(&options);
 	if (options.every_break)
 		bad = run_breaks(&options, &sum);
 	else if (options.brk != BREAK_NONE)

@@ -10,7 +10,7 @@
 void
 net_init(struct sim *sim)
 {
-	struct rng *rng = &sim->plan;
+	struct rng *rng = &sim->setup;
 
 	sim->net.typical =
 		rng_between(rng, PGAF_USEC(30), PGAF_USEC(rng_percent(rng, 20) ? 5000 : 400));
@@ -21,11 +21,11 @@ net_init(struct sim *sim)
 pgaf_time
 net_delay(struct sim *sim)
 {
-	pgaf_time delay = rng_tailed(&sim->rng, sim->net.typical, sim->net.worst);
+	pgaf_time delay = rng_tailed(&sim->network, sim->net.typical, sim->net.worst);
 
 	for (pgaf_time again = PGAF_MSEC(200); sim->net.loss > 0 && again < PGAF_SECONDS(2);
 	     again *= 2) {
-		if (rng_below(&sim->rng, 1000) >= sim->net.loss)
+		if (rng_below(&sim->network, 1000) >= sim->net.loss)
 			break;
 		delay += again;
 	}
@@ -75,7 +75,7 @@ net_heal(struct sim *sim, uint32_t from, uint32_t to)
 	path->cut = false;
 
 	/* TCP tries again when its timer says so, not when the cable is back. */
-	pgaf_time delay = rng_between(&sim->rng, 0, PGAF_MSEC(800));
+	pgaf_time delay = rng_between(&sim->network, 0, PGAF_MSEC(800));
 
 	path->busy_until = sched_release(sim, &path->parked, delay, 2000);
 }

@@ -50,7 +50,7 @@ pg_timeline(const struct sim *sim, const struct pg *pg)
 pgaf_time
 pg_disk(struct sim *sim, pgaf_node_id node, pgaf_time typical)
 {
-	pgaf_time delay = rng_tailed(&sim->rng, typical, typical * 50);
+	pgaf_time delay = rng_tailed(&sim->disks, typical, typical * 50);
 	pgaf_time until = sim->pg[node].disk_until;
 
 	return until > sim->now ? until - sim->now + delay : delay;
@@ -74,8 +74,8 @@ pg_open(struct sim *sim, pgaf_node_id node)
 	pg->flush = pg->at.lsn;
 	sim->branches[pg->at.branch].end = pg->flush;
 	pg->replay = pg->flush;
-	TRACE(sim, host_name(node), "postgres > open for writes on timeline %u",
-	      pg_timeline(sim, pg));
+	TELL(sim, host_name(node), "postgres > open for writes on timeline %u",
+	     pg_timeline(sim, pg));
 	if (!pg->closed)
 		pg_let_in(sim, node);
 }
@@ -143,8 +143,9 @@ pg_start(struct sim *sim, pgaf_node_id node)
 
 	pgaf_time up = pg_disk(sim, node, PGAF_MSEC(20));
 	/* A disk that hangs holds up the start once, not twice. */
-	pgaf_time read = up + (pg->clean ? PGAF_MSEC(1)
-	                                 : rng_tailed(&sim->rng, PGAF_MSEC(40), PGAF_SECONDS(2)));
+	pgaf_time read =
+		up + (pg->clean ? PGAF_MSEC(1)
+	                        : rng_tailed(&sim->postgres, PGAF_MSEC(40), PGAF_SECONDS(2)));
 
 	if (pg->standby_signal)
 		sim_after(sim, &pg->proc, up, pg_consistent)->a = node;
@@ -160,9 +161,9 @@ pg_tick(struct sim *sim, struct event *event)
 
 	stream_tick(sim, node);
 	/* Checkpoints of its own: while they sync, the checkpointer takes no new settings. */
-	if (!sim->quiet && rng_once_in(&sim->rng, 60))
+	if (!sim->quiet && rng_once_in(&sim->postgres, 60))
 		sim->pg[node].checkpointer_busy_until =
-			sim->now + rng_between(&sim->rng, PGAF_MSEC(50), PGAF_SECONDS(5));
+			sim->now + rng_between(&sim->postgres, PGAF_MSEC(50), PGAF_SECONDS(5));
 	sim_after(sim, &sim->pg[node].proc, PGAF_MSEC(500), pg_tick)->a = node;
 	if (sim->pg[node].status == PG_STARTING)
 		pg_consistent(sim, event);
@@ -207,7 +208,7 @@ pg_finish_stop(struct sim *sim, struct event *event)
 	pg->redo = pg->flush;
 	pg->exits++;
 	pg->exit_inside = false;
-	TRACE(sim, host_name(node), "postgres > shut down cleanly");
+	TELL(sim, host_name(node), "postgres > shut down cleanly");
 	pg_gone(sim, node, false);
 	keep_exit_seen(sim, node);
 }
@@ -293,7 +294,8 @@ pg_crash_postmaster(struct sim *sim, pgaf_node_id node, bool inside)
 		pg->status = PG_EXITED;
 		pg->waiter_count = 0;
 		probe_target_died(sim, node, false);
-		sim_after(sim, &pg->proc, rng_between(&sim->rng, PGAF_MSEC(1), PGAF_MSEC(2300)),
+		sim_after(sim, &pg->proc,
+		          rng_between(&sim->postgres, PGAF_MSEC(1), PGAF_MSEC(2300)),
 		          pg_lingerers_gone)
 			->a = node;
 	}
@@ -368,13 +370,13 @@ pg_promote(struct sim *sim, pgaf_node_id node, uint32_t timeline)
 
 	if (pg->status != PG_STANDBY || pg->promoting_since != 0)
 		return;
-	TRACE(sim, host_name(node), "postgres > promotion to timeline %u begins", timeline);
+	TELL(sim, host_name(node), "postgres > promotion to timeline %u begins", timeline);
 	check_promotion(sim, node);
 	stream_end_receiver(sim, node);
 	pg->promoting_since = sim->now;
 
 	pg->promoting_to = timeline;
-	pg->promotion_stalls = rng_percent(&sim->rng, 40);
+	pg->promotion_stalls = rng_percent(&sim->postgres, 40);
 	pg_promote_until(sim, node,
 	                 pg->promotion_stalls ? PGAF_MSEC(5015)
 	                                      : pg_disk(sim, node, PGAF_MSEC(12)));
@@ -400,7 +402,7 @@ pg_initdb(struct sim *sim, pgaf_node_id node)
 
 	pg->has_data = true;
 	pg->clone_unfinished = false;
-	pg->system_identifier = rng_next(&sim->rng) | 1;
+	pg->system_identifier = rng_next(&sim->postgres) | 1;
 	pg->status = PG_STOPPED;
 	pg->at.branch = wal_branch(sim, node, 1, (struct position){0});
 	pg->at.lsn = SEGMENT + UINT64_C(0x528);

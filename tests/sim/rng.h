@@ -8,6 +8,7 @@
 
 struct rng {
 	uint64_t word[4];
+	bool calm; /* what is drawn is the middle, always; rng_next stays as it is */
 };
 
 void rng_init(struct rng *rng, uint64_t seed);

@@ -16,6 +16,7 @@
 #include "engine/keeper_env.h"
 #include "engine/monitor_env.h"
 #include "sim/rng.h"
+#include "sim/story.h"
 
 #define SIM_HOSTS (PGAF_NODES_MAX + 1) /* 0 is the monitor's; node n lives on host n */
 #define SIM_NOWHERE SIM_HOSTS
@@ -153,7 +154,7 @@ uint32_t wal_branch(struct sim *sim, pgaf_node_id writer, uint32_t number, struc
 
 #define WALSENDERS_MAX 8
 #define WAITERS_MAX 16
-#define SESSIONS_MAX 3
+#define SESSIONS_MAX STORY_SESSIONS_MAX
 #define SEGMENT (UINT64_C(16) << 20)
 
 struct walsender {
@@ -453,42 +454,6 @@ void client_acknowledged(struct sim *sim, pgaf_node_id node, uint32_t session, p
 
 /* ---- faults (faults.c) ------------------------------------------------------------- */
 
-#define FAULTS(X)                                                                     \
-	X(POSTMASTER, "the postmaster is killed")                                     \
-	X(BACKEND, "a backend crashes and Postgres ends itself")                      \
-	X(POSTMASTER_AND_KEEPER, "postmaster and keeper are killed")                  \
-	X(KEEPER, "the keeper is killed")                                             \
-	X(HOST, "the host loses power")                                               \
-	X(FREEZE_KEEPER, "the keeper is stopped")                                     \
-	X(FREEZE_POSTMASTER, "the postmaster is stopped")                             \
-	X(FREEZE_HOST, "the host is paused")                                          \
-	X(DISK, "the disk hangs")                                                     \
-	X(TERMINATE, "the keeper is told to stop")                                    \
-	X(LEAVE, "the keeper is told to leave Postgres running")                      \
-	X(CUT_MONITOR, "the link to the monitor is cut")                              \
-	X(CUT_MONITOR_ONE_WAY, "the link to the monitor is cut in one direction")     \
-	X(CUT_PEERS, "the links to the other nodes are cut")                          \
-	X(CUT_PEERS_ONE_WAY, "the links to the other nodes are cut in one direction") \
-	X(ISOLATE, "the node is cut off from everybody")                              \
-	X(MONITOR, "the monitor is killed")                                           \
-	X(FREEZE_MONITOR, "the monitor is stopped")                                   \
-	X(STORE, "the store crashes")                                                 \
-	X(SITE, "all hosts lose power")                                               \
-	X(STORE_DISK, "the store's disk hangs")                                       \
-	X(MONITOR_HOST, "the monitor's host loses power")                             \
-	X(SWITCHOVER, "an operator asks for a switchover")                            \
-	X(FAILOVER, "an operator asks for a failover")                                \
-	X(LOSS, "an operator asks for a failover and accepts loss")                   \
-	X(QUORUM, "an operator takes a standby out of the quorum")                    \
-	X(NUMBER, "an operator changes number_sync_standbys")
-
-enum fault {
-#define FAULT_ENUM(name, text) SIM_FAULT_##name,
-	FAULTS(FAULT_ENUM)
-#undef FAULT_ENUM
-		SIM_FAULT_COUNT
-};
-
 struct counts {
 	uint64_t seeds, failovers, switchovers, crashes, partitions, acknowledged;
 	uint64_t with_failover, with_second_fault, second_faults, promotions, events;
@@ -505,8 +470,7 @@ void faults_on_failover(struct sim *sim, pgaf_node_id candidate);
 void faults_on_set(struct sim *sim, pgaf_node_id primary, bool relaxes);
 /* Everything that was broken works again. */
 void faults_end(struct sim *sim);
-void fault_strike(struct sim *sim, enum fault fault, uint32_t host, pgaf_time length);
-const char *fault_text(enum fault fault);
+void fault_strike(struct sim *sim, const struct blow *blow);
 
 /* ---- checks (checks.c) ---------------------------------------------------------------- */
 
@@ -532,20 +496,20 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 
 /* ---- rules that are broken on purpose (breaks.c) ------------------------------------------ */
 
-#define BREAKS(X)                                                                             \
-	X(NONE, "none", "", "nothing")                                                        \
-	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                 \
-	X(CLAIM, "claim", "ONE", "a keeper promotes without asking for its claim")            \
-	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")      \
-	X(FENCE, "fence", "DUR", "the fence is not seen holding a commit before names count") \
-	X(SIGNAL, "signal", "TIMELINE", "a standby is started as its files happen to be")     \
-	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")    \
-	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")        \
-	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")           \
-	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                   \
-	X(KEEP, "keep", "SILENT-LOSS", "divergent WAL is not kept aside")                     \
-	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                 \
-	X(REST, "rest", "LIVE", "a standby keeps the set it was once told to rest with")      \
+#define BREAKS(X)                                                                                  \
+	X(NONE, "none", "", "nothing")                                                             \
+	X(CAS, "cas", "ONE", "the store takes every decision, however stale")                      \
+	X(CLAIM, "claim", "ONE", "a keeper promotes without asking for its claim")                 \
+	X(FORCE, "force", "DUR", "a set counts as in force though backends do not wait")           \
+	X(FENCE, "fence", "DUR", "the fence is not seen holding a commit before names count")      \
+	X(SIGNAL, "signal", "TIMELINE", "a standby is started as its files happen to be")          \
+	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")         \
+	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")             \
+	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")                \
+	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                        \
+	X(KEEP, "keep", "SILENT-LOSS", "divergent WAL is not kept aside")                          \
+	X(DEAF, "deaf", "LIVE", "goals do not reach keepers")                                      \
+	X(REST, "rest", "LIVE", "a standby keeps the set it was once told to rest with")           \
 	X(DECLINE, "decline", "SAFE-PROMOTE", "a keeper says that it declined before it noted it") \
 	X(FLAP, "flap", "STABLE", "a goal is given again and again")
 
@@ -569,10 +533,15 @@ struct sim {
 	uint64_t seed;
 	uint32_t nodes;
 	enum brk brk;
-	bool forget; /* the store is put back to an old copy at the end */
+	struct story story; /* as recorded so far, or as it is played */
+	bool playing;       /* faults come from the story, not from the seed */
+	pgaf_time built_at; /* the story's time 0 */
+	uint32_t failovers; /* begun so far */
+	uint32_t sets;      /* decided for the primary in office, since the group was built */
 	pgaf_time now;
-	struct rng rng;  /* the world's */
 	struct rng plan; /* the faults', so that a change of the world keeps the plan */
+	struct rng rng;  /* the programs'; the others are named in CHANCES */
+	struct rng setup, network, disks, postgres, clients;
 	struct sched sched;
 	struct net net;
 	bool host_up[SIM_HOSTS];
@@ -596,12 +565,15 @@ struct sim {
 	bool had_failover, had_second;
 	/* Trace. */
 	bool tracing;
+	bool telling; /* only the main points, in words */
 	bool trace_to_stdout;
 	char *lines;
 	uint32_t line_count;
 };
 
 struct sim *sim_new(uint64_t seed, uint32_t nodes, enum brk brk);
+/* A run that plays this story instead of making one up. */
+struct sim *sim_play(const struct story *story);
 void sim_free(struct sim *sim);
 /* From empty directories through faults to the last check; false = a violation. */
 bool sim_story(struct sim *sim);
@@ -617,7 +589,13 @@ void trace_line(struct sim *sim, const char *who, const char *format, ...) PGAF_
 		if ((sim)->tracing)                     \
 			trace_line((sim), __VA_ARGS__); \
 	} while (0)
+/* A line that a story in words has too. */
+#define TELL(sim, ...)                                  \
+	do {                                            \
+		if ((sim)->tracing || (sim)->telling)   \
+			trace_line((sim), __VA_ARGS__); \
+	} while (0)
 const char *host_name(uint32_t host);
-void trace_tail(const struct sim *sim, uint32_t lines);
+void trace_write(const struct sim *sim, uint32_t lines, FILE *to); /* the last `lines` */
 
 #endif

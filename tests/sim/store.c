@@ -31,7 +31,7 @@ store_flush_time(struct sim *sim)
 {
 	pgaf_time until = sim->store.disk_until;
 
-	return rng_tailed(&sim->rng, PGAF_MSEC(2), PGAF_MSEC(150)) +
+	return rng_tailed(&sim->disks, PGAF_MSEC(2), PGAF_MSEC(150)) +
 	       (until > sim->now ? until - sim->now : 0);
 }
 
@@ -57,7 +57,7 @@ store_written(struct sim *sim, bool durable)
 
 	if (!store->dirty && !durable)
 		sim_after(sim, &store->proc,
-		          WALWRITER + (pgaf_time)rng_below(&sim->rng, (uint64_t)WALWRITER),
+		          WALWRITER + (pgaf_time)rng_below(&sim->disks, (uint64_t)WALWRITER),
 		          store_walwriter);
 	store->dirty = true;
 	if (durable)
@@ -68,12 +68,12 @@ store_written(struct sim *sim, bool durable)
 static void
 store_choose_settings(struct sim *sim, struct settings *settings)
 {
-	struct rng *rng = &sim->plan;
+	struct rng *rng = &sim->setup;
 
 	settings_init(settings);
 	if (rng_percent(rng, 25) && sim->nodes > 1)
 		settings->number_sync = 1;
-	if (rng_percent(rng, 50))
+	if (rng->calm || rng_percent(rng, 50))
 		return;
 	settings->probe_interval = rng_between(rng, PGAF_MSEC(50), PGAF_MSEC(500));
 	settings->silence_limit =
@@ -169,7 +169,7 @@ store_register(struct sim *sim, pgaf_node_id id)
 	                      .priority = 50,
 	                      .quorum = true,
 	                      .bootstrap = true};
-	if (id > 1 && rng_percent(&sim->plan, 4))
+	if (id > 1 && rng_percent(&sim->setup, 4))
 		node->priority = 0;
 	text_copy(node->name, sizeof node->name, host_name(id));
 	text_copy(node->host, sizeof node->host, host_name(id));
@@ -329,14 +329,12 @@ store_commit(struct sim *sim, const struct decision *decision)
 	store_note_decision(sim, decision);
 	store_apply(sim, decision);
 	store_written(sim, true);
-	if (sim->tracing) {
-		TRACE(sim, "monitor", "rule %u > %s", decision->rule, decision->text);
-		for (uint32_t i = 0; i < decision->assignment_count; i++)
-			TRACE(sim, "monitor", "epoch %llu: the goal of %s is %s",
-			      (unsigned long long)decision->group.epoch,
-			      host_name(decision->assignments[i].node),
-			      pgaf_state_name(decision->assignments[i].goal.state));
-	}
+	TELL(sim, "monitor", "rule %u > %s", decision->rule, decision->text);
+	for (uint32_t i = 0; i < decision->assignment_count; i++)
+		TRACE(sim, "monitor", "epoch %llu: the goal of %s is %s",
+		      (unsigned long long)decision->group.epoch,
+		      host_name(decision->assignments[i].node),
+		      pgaf_state_name(decision->assignments[i].goal.state));
 	for (uint32_t i = 0; i < truth->count; i++)
 		link_hint(sim, truth->nodes[i].id);
 	return 0;

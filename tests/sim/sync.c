@@ -139,9 +139,9 @@ sync_names_changed(struct sim *sim, pgaf_node_id node)
 			continue;
 
 		/* Now and then one is not scheduled for long. */
-		pgaf_time delay =
-			rng_tailed(&sim->rng, PGAF_USEC(500),
-		                   rng_once_in(&sim->rng, 50) ? PGAF_SECONDS(2) : PGAF_MSEC(20));
+		pgaf_time delay = rng_tailed(&sim->postgres, PGAF_USEC(500),
+		                             rng_once_in(&sim->postgres, 50) ? PGAF_SECONDS(2)
+		                                                             : PGAF_MSEC(20));
 
 		sender->takes_at = sim->now + delay;
 		event = sim_after(sim, &pg->proc, delay, sender_takes);
@@ -151,9 +151,9 @@ sync_names_changed(struct sim *sim, pgaf_node_id node)
 
 	pgaf_time busy =
 		pg->checkpointer_busy_until > sim->now ? pg->checkpointer_busy_until - sim->now : 0;
-	struct event *event = sim_after(sim, &pg->proc,
-	                                busy + rng_tailed(&sim->rng, PGAF_MSEC(1), PGAF_MSEC(500)),
-	                                checkpointer_takes);
+	struct event *event = sim_after(
+		sim, &pg->proc, busy + rng_tailed(&sim->postgres, PGAF_MSEC(1), PGAF_MSEC(500)),
+		checkpointer_takes);
 
 	event->a = node;
 	event->x = pg->shown_serial;
@@ -175,7 +175,7 @@ pg_reload(struct sim *sim, pgaf_node_id node)
 		return;
 
 	struct event *event =
-		sim_after(sim, &pg->proc, rng_tailed(&sim->rng, PGAF_USEC(800), PGAF_MSEC(30)),
+		sim_after(sim, &pg->proc, rng_tailed(&sim->postgres, PGAF_USEC(800), PGAF_MSEC(30)),
 	                  postmaster_reads);
 
 	event->a = node;
@@ -214,7 +214,7 @@ sync_commit(struct sim *sim, pgaf_node_id node, uint32_t session)
 	struct pg *pg = &sim->pg[node];
 	struct event *event;
 
-	pg->at.lsn += 64 + rng_below(&sim->rng, 2000) / 8 * 8;
+	pg->at.lsn += 64 + rng_below(&sim->clients, 2000) / 8 * 8;
 	event = sim_after(sim, &pg->proc, pg_disk(sim, node, PGAF_USEC(400)), commit_flushed);
 	event->a = node;
 	event->b = session;

@@ -30,9 +30,13 @@ trace_line(struct sim *sim, const char *who, const char *format, ...)
 	int used;
 	va_list args;
 
-	used = snprintf(line, sizeof line, "[%4lld.%06lld] %-7s ",
-	                (long long)(at / PGAF_SECONDS(1)), (long long)(at % PGAF_SECONDS(1) / 1000),
-	                who);
+	if (!sim->tracing)
+		at = sim->now - sim->built_at; /* a story begins with the built group */
+	if (!sim->tracing && sim->built_at == 0)
+		return;
+	used = snprintf(
+		line, sizeof line, sim->tracing ? "[%4lld.%06lld] %-7s " : "%4lld.%06lld s  %-7s ",
+		(long long)(at / PGAF_SECONDS(1)), (long long)(at % PGAF_SECONDS(1) / 1000), who);
 	va_start(args, format);
 	vsnprintf(line + used, sizeof line - (size_t)used, format, args);
 	va_end(args);
@@ -52,12 +56,12 @@ trace_line(struct sim *sim, const char *who, const char *format, ...)
 }
 
 void
-trace_tail(const struct sim *sim, uint32_t lines)
+trace_write(const struct sim *sim, uint32_t lines, FILE *to)
 {
 	uint32_t kept = sim->line_count < TRACE_LINES ? sim->line_count : TRACE_LINES;
 
 	if (lines > kept)
 		lines = kept;
 	for (uint32_t i = sim->line_count - lines; i < sim->line_count; i++)
-		puts(sim->lines + (size_t)(i % TRACE_LINES) * LINE_MAX_BYTES);
+		fprintf(to, "%s\n", sim->lines + (size_t)(i % TRACE_LINES) * LINE_MAX_BYTES);
 }

@@ -15,26 +15,59 @@
 /* What the last fault set off has had its effect by then. */
 #define CALM_TIME PGAF_SECONDS(5)
 
-struct sim *
-sim_new(uint64_t seed, uint32_t nodes, enum brk brk)
+static void
+chance_init(struct sim *sim)
+{
+	struct rng *const streams[CHANCE_COUNT] = {
+#define CHANCE_STREAM(field, word, doc) &sim->field,
+		CHANCES(CHANCE_STREAM)
+#undef CHANCE_STREAM
+	};
+
+	rng_init(&sim->plan, sim->seed * (CHANCE_COUNT + 1) + CHANCE_COUNT);
+	for (uint32_t i = 0; i < CHANCE_COUNT; i++) {
+		rng_init(streams[i], sim->seed * (CHANCE_COUNT + 1) + i);
+		streams[i]->calm = sim->story.calm >> i & 1;
+	}
+}
+
+static struct sim *
+sim_of(const struct story *story)
 {
 	struct sim *sim = calloc(1, sizeof *sim);
 
 	if (!sim)
 		abort();
-	sim->seed = seed;
-	sim->nodes = nodes;
-	sim->brk = brk;
+	sim->story = *story;
+	sim->seed = story->seed;
+	sim->nodes = story->nodes;
+	sim->brk = (enum brk)story->brk;
 	sim->now = SIM_EPOCH;
-	rng_init(&sim->rng, seed * 2);
-	rng_init(&sim->plan, seed * 2 + 1);
+	chance_init(sim);
 	net_init(sim);
-	for (uint32_t host = 0; host <= nodes; host++) {
+	for (uint32_t host = 0; host <= sim->nodes; host++) {
 		sim->host_up[host] = true;
 		sim->keep[host].proc.host = host;
 		pg_init(sim, host);
 	}
 	store_init(sim);
+	return sim;
+}
+
+struct sim *
+sim_new(uint64_t seed, uint32_t nodes, enum brk brk)
+{
+	struct story story = {.seed = seed, .nodes = nodes, .brk = brk, .sessions = SESSIONS_MAX};
+
+	return sim_of(&story);
+}
+
+struct sim *
+sim_play(const struct story *story)
+{
+	struct sim *sim = sim_of(story);
+
+	sim->playing = true;
 	return sim;
 }
 
@@ -95,7 +128,7 @@ demand_stable(struct sim *sim)
 	char why[256];
 	uint64_t epoch = sim->store.truth.group.epoch;
 
-	TRACE(sim, "check", "the group is good; nothing may change from here");
+	TELL(sim, "check", "the group is good; nothing may change from here");
 	sim_run_until(sim, sim->now + STABLE_TIME);
 	if (sim->failed)
 		return;
@@ -141,13 +174,16 @@ sim_story(struct sim *sim)
 {
 	demand_built(sim);
 	if (!sim->failed) {
-		TRACE(sim, "check", "the group is built");
+		pgaf_time end = faults_plan(sim);
+
+		TELL(sim, "check", "the group is built");
 		store_save(sim);
-		sim_run_until(sim, faults_plan(sim));
-		faults_end(sim);
+		sim_run_until(sim, end);
+		if (!sim->failed)
+			faults_end(sim);
 	}
 	demand_healing(sim, "the last fault");
-	if (!sim->failed && sim->forget) {
+	if (!sim->failed && sim->story.forget) {
 		store_restore(sim);
 		demand_healing(sim, "the store forgot");
 	}
