@@ -286,15 +286,27 @@ rests_well(const struct sim *sim, pgaf_node_id node)
 	       (sim->store.truth.group.settings.number_sync > 0);
 }
 
+/* What a primary is when all is well: alone if no set may wait for a standby. */
+static enum pgaf_state
+primary_state(const struct sim *sim, pgaf_node_id primary)
+{
+	const struct snapshot *snap = &sim->store.truth;
+
+	if (snap->count == 1)
+		return PGAF_STATE_SINGLE;
+	for (uint32_t i = 0; i < snap->count; i++)
+		if (snap->nodes[i].id != primary && snap->nodes[i].quorum)
+			return PGAF_STATE_PRIMARY;
+	return PGAF_STATE_WAIT_PRIMARY;
+}
+
 static bool
 node_is_good(const struct sim *sim, const struct node *node, char *why, size_t room)
 {
 	const struct group *group = &sim->store.truth.group;
 	const struct pg *pg = &sim->pg[node->id];
 	bool primary = node->id == group->primary;
-	enum pgaf_state wanted = !primary                     ? PGAF_STATE_SECONDARY
-	                         : sim->store.truth.count > 1 ? PGAF_STATE_PRIMARY
-	                                                      : PGAF_STATE_SINGLE;
+	enum pgaf_state wanted = primary ? primary_state(sim, node->id) : PGAF_STATE_SECONDARY;
 	enum pg_status status = primary ? PG_PRIMARY : PG_STANDBY;
 
 	if (node->goal.state == wanted && node->report.state == wanted && pg->status == status &&

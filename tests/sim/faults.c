@@ -118,7 +118,7 @@ fault_undo(struct sim *sim, struct event *event)
 		host_heal(sim, host);
 		break;
 	case SIM_FAULT_QUORUM:
-		store_set_quorum(sim, host, true);
+		store_set_quorum(sim, host, sim->store.quorum[host]);
 		break;
 	case SIM_FAULT_NUMBER:
 		store_set_number(sim, sim->store.number_sync);
@@ -126,8 +126,11 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
 	case SIM_FAULT_DISK:
+	case SIM_FAULT_DISK_SLOW:
+	case SIM_FAULT_DISK_FULL:
 	case SIM_FAULT_STORE_DISK:
 	case SIM_FAULT_SITE:
+	case SIM_FAULT_FORGET:
 	case SIM_FAULT_SWITCHOVER:
 	case SIM_FAULT_FAILOVER:
 	case SIM_FAULT_LOSS:
@@ -164,6 +167,33 @@ strike_network(struct sim *sim, const struct blow *blow)
 }
 
 static void
+strike_disk(struct pg *pg, enum fault fault, pgaf_time now, pgaf_time length)
+{
+	if (fault == SIM_FAULT_DISK_SLOW) {
+		pg->slow_until = now + length;
+	} else if (fault == SIM_FAULT_DISK_FULL) {
+		pg->full_until = now + length;
+	} else {
+		pg->disk_since = now;
+		pg->disk_until = now + length;
+	}
+}
+
+/* What an operator asks for. */
+static void
+strike_request(struct sim *sim, const struct blow *blow)
+{
+	if (blow->kind == SIM_FAULT_NUMBER)
+		store_set_number(sim, blow->detail);
+	else if (blow->kind == SIM_FAULT_QUORUM)
+		store_set_quorum(sim, blow->host, false);
+	else if (blow->kind == SIM_FAULT_SWITCHOVER)
+		store_request(sim, REQUEST_SWITCHOVER, blow->detail, false);
+	else
+		store_request(sim, REQUEST_FAILOVER, 0, blow->kind == SIM_FAULT_LOSS);
+}
+
+static void
 strike_other(struct sim *sim, const struct blow *blow)
 {
 	uint32_t host = blow->host;
@@ -181,9 +211,15 @@ strike_other(struct sim *sim, const struct blow *blow)
 	case SIM_FAULT_FREEZE_POSTMASTER:
 		sim->pg[host].postmaster_frozen = sim->pg[host].postmaster;
 		break;
+	case SIM_FAULT_FORGET:
+		mon_kill(sim);
+		store_restore(sim);
+		mon_start(sim);
+		break;
 	case SIM_FAULT_DISK:
-		sim->pg[host].disk_since = sim->now;
-		sim->pg[host].disk_until = sim->now + blow->length;
+	case SIM_FAULT_DISK_SLOW:
+	case SIM_FAULT_DISK_FULL:
+		strike_disk(&sim->pg[host], blow->kind, sim->now, blow->length);
 		break;
 	case SIM_FAULT_STORE_DISK:
 		sim->store.disk_until = sim->now + blow->length;
@@ -204,17 +240,11 @@ strike_other(struct sim *sim, const struct blow *blow)
 		strike_network(sim, blow);
 		break;
 	case SIM_FAULT_SWITCHOVER:
-		store_request(sim, REQUEST_SWITCHOVER, blow->detail, false);
-		break;
 	case SIM_FAULT_FAILOVER:
 	case SIM_FAULT_LOSS:
-		store_request(sim, REQUEST_FAILOVER, 0, blow->kind == SIM_FAULT_LOSS);
-		break;
 	case SIM_FAULT_QUORUM:
-		store_set_quorum(sim, host, false);
-		break;
 	case SIM_FAULT_NUMBER:
-		store_set_number(sim, blow->detail);
+		strike_request(sim, blow);
 		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
@@ -244,7 +274,7 @@ is_request(enum fault fault)
 static bool
 is_of_monitor(enum fault fault)
 {
-	return is_request(fault) || fault == SIM_FAULT_MONITOR ||
+	return is_request(fault) || fault == SIM_FAULT_FORGET || fault == SIM_FAULT_MONITOR ||
 	       fault == SIM_FAULT_FREEZE_MONITOR || fault == SIM_FAULT_STORE ||
 	       fault == SIM_FAULT_STORE_DISK || fault == SIM_FAULT_MONITOR_HOST;
 }
@@ -307,7 +337,12 @@ choose_fault(struct sim *sim)
 
 	if (rng_percent(&sim->plan, 40))
 		return (enum fault)often[rng_below(&sim->plan, sizeof often)];
-	return (enum fault)rng_below(&sim->plan, SIM_FAULT_COUNT);
+	for (;;) {
+		enum fault fault = (enum fault)rng_below(&sim->plan, SIM_FAULT_COUNT);
+
+		if (!fault_is_extra(fault) || (sim->extra >> fault & 1))
+			return fault;
+	}
 }
 
 static pgaf_time
@@ -549,6 +584,8 @@ faults_end(struct sim *sim)
 	for (uint32_t host = 0; host <= sim->nodes; host++) {
 		sim->host_up[host] = true;
 		sim->pg[host].disk_until = 0;
+		sim->pg[host].slow_until = 0;
+		sim->pg[host].full_until = 0;
 		host_heal(sim, host);
 	}
 	mon_thawed(sim);

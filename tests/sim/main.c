@@ -25,6 +25,8 @@ struct options {
 	enum brk brk;
 	bool every_break;
 	bool shrink; /* also what a broken rule or --all finds */
+	bool brief;  /* a violation is one line */
+	uint64_t extra;
 	const char *story;
 };
 
@@ -32,7 +34,8 @@ static void
 usage(FILE *to)
 {
 	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--all] [--forget]\n"
-	      "                [--break RULE|all|list] [--shrink]\n"
+	      "                [--with FAULT]\n"
+	      "                [--break RULE|all|list] [--shrink|--brief]\n"
 	      "       pgaf-sim --story FILE|TEXT [--trace]\n",
 	      to);
 }
@@ -75,6 +78,8 @@ parse_break(const char *word, struct options *options)
 static bool
 parse_option(int c, struct options *options)
 {
+	enum fault fault;
+
 	switch (c) {
 	case 's':
 		return parse_seeds(optarg, options);
@@ -91,6 +96,11 @@ parse_option(int c, struct options *options)
 		return options->forget = true;
 	case 'm':
 		return options->shrink = true;
+	case 'w':
+		options->extra |= fault_find(optarg, &fault) ? UINT64_C(1) << fault : 0;
+		return options->extra != 0;
+	case 'q':
+		return options->brief = true;
 	case 'y':
 		options->story = optarg;
 		return true;
@@ -116,6 +126,8 @@ parse(int argc, char **argv, struct options *options)
 		{"all", no_argument, NULL, 'a'},
 		{"forget", no_argument, NULL, 'f'},
 		{"shrink", no_argument, NULL, 'm'},
+		{"with", required_argument, NULL, 'w'},
+		{"brief", no_argument, NULL, 'q'},
 		{"story", required_argument, NULL, 'y'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -183,6 +195,17 @@ print_shrunk(const struct story *story)
 }
 
 static void
+print_again(const struct options *options, unsigned long long seed)
+{
+	printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s", seed, options->nodes,
+	       options->forget ? " --forget" : "");
+	for (int i = 0; i < SIM_FAULT_COUNT; i++)
+		if (options->extra >> i & 1)
+			printf(" --with %s", fault_word((enum fault)i));
+	putchar('\n');
+}
+
+static void
 report_violation(const struct options *options, const struct sim *sim)
 {
 	unsigned long long seed = (unsigned long long)sim->seed;
@@ -197,9 +220,8 @@ report_violation(const struct options *options, const struct sim *sim)
 		       (long long)((sim->now - SIM_EPOCH) / PGAF_MSEC(1)), sim->failed_check,
 		       sim->failed_text);
 	if (options->brk == BREAK_NONE && !options->all)
-		printf("again: pgaf-sim --seeds %llu --nodes %u --trace%s\n", seed, options->nodes,
-		       options->forget ? " --forget" : "");
-	if (options->shrink || (options->brk == BREAK_NONE && !options->all && !options->trace))
+		print_again(options, seed);
+	if (options->shrink || !(options->brk || options->all || options->trace || options->brief))
 		print_shrunk(&sim->story);
 }
 
@@ -210,6 +232,7 @@ run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 	bool good;
 
 	sim->story.forget = options->forget;
+	sim->extra = options->extra;
 	sim->tracing = options->trace;
 	sim->trace_to_stdout = options->trace;
 	good = sim_story(sim);

@@ -11,6 +11,9 @@
 #include "base/pure/text.h"
 #include "sim/sim.h"
 
+/* How much longer a slow disk takes, and how long a good one takes for a heartbeat. */
+#define SLOW_FACTOR 100
+#define BEAT_MS 3
 #define RECORD_BYTES 120
 
 static void pg_tick(struct sim *sim, struct event *event);
@@ -53,7 +56,15 @@ pg_disk(struct sim *sim, pgaf_node_id node, pgaf_time typical)
 	pgaf_time delay = rng_tailed(&sim->disks, typical, typical * 50);
 	pgaf_time until = sim->pg[node].disk_until;
 
+	if (sim->pg[node].slow_until > sim->now)
+		delay *= SLOW_FACTOR;
 	return until > sim->now ? until - sim->now + delay : delay;
+}
+
+bool
+pg_disk_is_full(const struct sim *sim, pgaf_node_id node)
+{
+	return sim->pg[node].full_until > sim->now;
 }
 
 /* ---- start ------------------------------------------------------------------ */
@@ -97,6 +108,11 @@ pg_recovered(struct sim *sim, struct event *event)
 		return;
 	pg->replay = pg->flush;
 	pg->local_wal_read = true;
+	/* The end of recovery writes a record and a checkpoint. */
+	if (!pg->standby_signal && pg->status == PG_STARTING && pg_disk_is_full(sim, event->a)) {
+		pg_crash_postmaster(sim, event->a, true);
+		return;
+	}
 	if (!pg->standby_signal && pg->status == PG_STARTING)
 		pg_open(sim, event->a);
 	else
@@ -487,7 +503,9 @@ pg_disk_beat(const struct sim *sim, const struct pg *pg)
 {
 	pgaf_time deadline = sim->keep[pg - sim->pg].disk_deadline;
 
-	return pg->disk_until > sim->now && sim->now - pg->disk_since > deadline ? UINT32_MAX : 3;
+	if (pg->disk_until > sim->now && sim->now - pg->disk_since > deadline)
+		return UINT32_MAX;
+	return pg->slow_until > sim->now ? BEAT_MS * SLOW_FACTOR : BEAT_MS;
 }
 
 static void
@@ -547,6 +565,10 @@ pg_observe(const struct sim *sim, pgaf_node_id node, struct observation *seen)
 		.disk_free = UINT64_C(1) << 36,
 		.disk_ms = pg_disk_beat(sim, pg),
 	};
+	if (pg_disk_is_full(sim, node)) {
+		seen->vetoes |= VETO_BIT(DISK_FULL);
+		seen->disk_free = 0;
+	}
 	if (pg->status == PG_STANDBY || pg->status == PG_PRIMARY)
 		pg_observe_running(sim, pg, seen);
 	/* Stopped: the later one of checkpoint and minimum recovery point, which the end of a

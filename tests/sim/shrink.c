@@ -25,7 +25,8 @@ fails(const struct story *story, struct shrunk *shrunk)
 {
 	struct sim *sim = sim_play(story);
 	bool failed = !sim_story(sim);
-	bool same = shrunk->check[0] == '\0' || strcmp(sim->failed_check, shrunk->check) == 0;
+	bool same = shrunk->runs == 0 || (strcmp(sim->failed_check, shrunk->check) == 0 &&
+	                                  (sim->built_at != 0) == shrunk->built);
 
 	shrunk->runs++;
 	failed = failed && same;
@@ -33,6 +34,7 @@ fails(const struct story *story, struct shrunk *shrunk)
 		text_copy(shrunk->check, sizeof shrunk->check, sim->failed_check);
 		text_copy(shrunk->text, sizeof shrunk->text, sim->failed_text);
 		shrunk->story = *story;
+		shrunk->built = sim->built_at != 0;
 	}
 	sim_free(sim);
 	return failed;

@@ -243,6 +243,7 @@ struct pg {
 	struct client sessions[SESSIONS_MAX];
 	bool flush_under_way;
 	pgaf_time disk_since, disk_until; /* the disk hangs from then to then */
+	pgaf_time slow_until, full_until;
 };
 
 void pg_init(struct sim *sim, pgaf_node_id node);
@@ -268,6 +269,8 @@ void pg_follow(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream, uint32
 /* Write the file; required 1 without members is the fence. */
 void pg_set_names(struct sim *sim, pgaf_node_id node, const struct sync_set *set);
 pgaf_time pg_disk(struct sim *sim, pgaf_node_id node, pgaf_time typical);
+/* It has no room: WAL cannot be written. */
+bool pg_disk_is_full(const struct sim *sim, pgaf_node_id node);
 void pg_observe(const struct sim *sim, pgaf_node_id node, struct observation *seen);
 
 /* Streaming (stream.c). */
@@ -389,7 +392,8 @@ struct simstore {
 	bool session_open[SIM_HOSTS];         /* the keepers', as the store sees them */
 	pgaf_time session_lost_at[SIM_HOSTS]; /* when they were last heard */
 	bool reported[SIM_HOSTS];             /* news the monitor has not read */
-	uint32_t number_sync;     /* as the seed has it, but for what an operator does meanwhile */
+	uint32_t number_sync; /* as the seed has them, but for what an operator does meanwhile */
+	bool quorum[SIM_HOSTS];
 	uint32_t promote_version; /* first version of the term that begins with the promotion */
 };
 
@@ -538,6 +542,7 @@ struct sim {
 	pgaf_time built_at; /* the story's time 0 */
 	uint32_t failovers; /* begun so far */
 	uint32_t sets;      /* decided for the primary in office, since the group was built */
+	uint64_t extra;     /* bits of enum fault: those that strike, too */
 	pgaf_time now;
 	struct rng plan; /* the faults', so that a change of the world keeps the plan */
 	struct rng rng;  /* the programs'; the others are named in CHANCES */

@@ -171,6 +171,9 @@ store_register(struct sim *sim, pgaf_node_id id)
 	                      .bootstrap = true};
 	if (id > 1 && rng_percent(&sim->setup, 4))
 		node->priority = 0;
+	if (id > 1 && truth->group.settings.number_sync == 0 && rng_percent(&sim->setup, 4))
+		node->quorum = false;
+	sim->store.quorum[id] = node->quorum;
 	text_copy(node->name, sizeof node->name, host_name(id));
 	text_copy(node->host, sizeof node->host, host_name(id));
 	truth->count++;
@@ -396,7 +399,7 @@ void
 store_operator_is_done(struct sim *sim)
 {
 	for (pgaf_node_id node = 1; node <= sim->nodes; node++)
-		store_set_quorum(sim, node, true);
+		store_set_quorum(sim, node, sim->store.quorum[node]);
 	store_set_number(sim, sim->store.number_sync);
 }
 

@@ -169,16 +169,28 @@ read_calm(char **words, uint32_t count, struct story *story)
 	return count > 1;
 }
 
+bool
+fault_find(const char *word, enum fault *fault)
+{
+	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++) {
+		*fault = (enum fault)i;
+		if (strcmp(fault_word(*fault), word) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+fault_is_extra(enum fault fault)
+{
+	return fault == SIM_FAULT_DISK_FULL || fault == SIM_FAULT_FORGET;
+}
+
+/* The loss of a site is written as one loss for each host. */
 static bool
 read_fault(const char *word, struct blow *blow)
 {
-	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++) {
-		if (strcmp(fault_word((enum fault)i), word) != 0)
-			continue;
-		blow->kind = (enum fault)i;
-		return i != SIM_FAULT_SITE; /* which is written as one loss per host */
-	}
-	return false;
+	return fault_find(word, &blow->kind) && blow->kind != SIM_FAULT_SITE;
 }
 
 static bool

@@ -23,6 +23,8 @@
 	X(FREEZE_POSTMASTER, true, "the postmaster is stopped")                             \
 	X(FREEZE_HOST, true, "the host is paused")                                          \
 	X(DISK, true, "the disk hangs")                                                     \
+	X(DISK_SLOW, true, "the disk is slow")                                              \
+	X(DISK_FULL, true, "the disk is full")                                              \
 	X(TERMINATE, true, "the keeper is told to stop")                                    \
 	X(LEAVE, true, "the keeper is told to leave Postgres running")                      \
 	X(CUT_MONITOR, true, "the link to the monitor is cut")                              \
@@ -36,6 +38,7 @@
 	X(SITE, true, "all hosts lose power")                                               \
 	X(STORE_DISK, true, "the store's disk hangs")                                       \
 	X(MONITOR_HOST, true, "the monitor's host loses power")                             \
+	X(FORGET, false, "the store is put back to a copy of the built group")              \
 	X(SWITCHOVER, false, "an operator asks for a switchover")                           \
 	X(FAILOVER, false, "an operator asks for a failover")                               \
 	X(LOSS, false, "an operator asks for a failover and accepts loss")                  \
@@ -108,6 +111,9 @@ struct story {
 const char *fault_text(enum fault fault);
 const char *fault_word(enum fault fault);
 bool fault_lasts(enum fault fault);
+bool fault_find(const char *word, enum fault *fault);
+/* Strikes only when it is asked for: the rules do not withstand it. */
+bool fault_is_extra(enum fault fault);
 
 /* The text form: a line per item, `;` does for a newline. */
 void story_write(const struct story *story, FILE *to);
@@ -120,6 +126,7 @@ struct shrunk {
 	struct story story;
 	char check[16]; /* what is violated, in the story as given and as returned */
 	char text[512];
+	bool built; /* the group was, before that */
 	uint32_t runs;
 };
 

@@ -55,6 +55,12 @@ receiver_flushed(struct sim *sim, struct event *event)
 
 	struct position whole = {.branch = (uint32_t)event->z, .lsn = event->y};
 
+	/* A walreceiver that cannot write ends; the next one tries again. */
+	if (whole.lsn > pg->flush && pg_disk_is_full(sim, event->a)) {
+		stream_end_receiver(sim, event->a);
+		sim_after(sim, &pg->proc, RETRY_TIME, receiver_retry)->a = event->a;
+		return;
+	}
 	if (wal_contains(sim, whole, pg_end(pg))) {
 		pg->at = wal_at(sim, whole, whole.lsn);
 		pg->flush = pg->at.lsn;

@@ -193,6 +193,11 @@ commit_flushed(struct sim *sim, struct event *event)
 
 	if (pg->status != PG_PRIMARY && pg->status != PG_EXITED)
 		return;
+	/* WAL that cannot be written is a panic, which ends the instance (restart_after_crash). */
+	if (pg->flush < lsn && pg_disk_is_full(sim, node)) {
+		pg_crash_postmaster(sim, node, true);
+		return;
+	}
 	if (pg->flush < lsn) {
 		pg->flush = lsn;
 		sim->branches[pg->at.branch].end = lsn;

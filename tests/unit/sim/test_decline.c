@@ -12,7 +12,7 @@
 #include "sim/sim.h"
 
 #define SEEDS 40
-#define STEP  PGAF_USEC(50)
+#define STEP PGAF_USEC(50)
 
 static struct sim *sim;
 
@@ -24,8 +24,11 @@ build(uint64_t seed)
 	sim->store.truth.group.settings.number_sync = 0;
 	sim->store.number_sync = 0;
 	ck_assert(sim_build(sim, PGAF_SECONDS(60)));
-	for (uint32_t i = 0; i < sim->store.truth.count; i++)
+	for (uint32_t i = 0; i < sim->store.truth.count; i++) {
 		sim->store.truth.nodes[i].priority = 50;
+		store_set_quorum(sim, sim->store.truth.nodes[i].id, true);
+	}
+	ck_assert(sim_until_good(sim, PGAF_SECONDS(60), PGAF_MSEC(100)));
 	return sim->store.truth.group.primary;
 }
 

@@ -73,6 +73,45 @@ START_TEST(run_is_its_story)
 }
 END_TEST
 
+/* Writes are slow on a slow disk; they end the instance that has no room, and wait for a standby
+ * that has none. */
+static const struct {
+	const char *fault;
+	uint64_t least, most; /* commits in the next second */
+	bool ends;
+} disks[] = {
+	{"", 40, 100, false},
+	{"at 0 disk-slow node1 for 10", 5, 35, false},
+	{"at 0 disk-full node1 for 10", 0, 100, true},
+	{"at 0 disk-full node2 for 10", 0, 0, false},
+};
+
+START_TEST(disks_hurt)
+{
+	static struct story story;
+	char text[200];
+	struct sim *sim;
+	uint64_t before, exits;
+
+	snprintf(text, sizeof text, "calm settings programs network disks postgres clients;%s",
+	         disks[_i].fault);
+	ck_assert_uint_eq(story_read(text, &story), 0);
+	sim = sim_play(&story);
+	ck_assert(sim_build(sim, PGAF_SECONDS(60)));
+	sim_run_until(sim, sim->now + PGAF_SECONDS(1));
+	exits = sim->pg[1].exits;
+	faults_plan(sim);
+	sim_run_until(sim, sim->now + PGAF_MSEC(10)); /* what was flushed before is acknowledged */
+	before = sim->counts.acknowledged;
+	sim_run_until(sim, sim->now + PGAF_SECONDS(1));
+
+	ck_assert_uint_ge(sim->counts.acknowledged - before, disks[_i].least);
+	ck_assert_uint_le(sim->counts.acknowledged - before, disks[_i].most);
+	ck_assert_int_eq(sim->pg[1].exits > exits, disks[_i].ends);
+	sim_free(sim);
+}
+END_TEST
+
 /* The rules that a schedule of faults has to meet, and how short its story has to be. */
 struct broken {
 	enum brk brk;
@@ -195,6 +234,7 @@ main(void)
 	tcase_add_loop_test(tcase, run_is_its_story, 1, SEEDS + 1);
 	tcase_add_loop_test(tcase, violation_becomes_short, 0,
 	                    (int)(sizeof broken / sizeof broken[0]));
+	tcase_add_loop_test(tcase, disks_hurt, 0, 4);
 	tcase_add_test(tcase, nothing_to_shrink);
 	tcase_add_test(tcase, text_is_read);
 	tcase_add_loop_test(tcase, nonsense_is_refused, 0,
