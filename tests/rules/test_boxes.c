@@ -10,133 +10,7 @@
 
 #include "core/keeper_rules.h"
 #include "core/rules.h"
-
-#define DIMENSIONS_MAX 40
-
-struct box {
-	uint32_t mask[DIMENSIONS_MAX];
-};
-
-static uint32_t
-full(unsigned answers)
-{
-	return (UINT32_C(1) << answers) - 1;
-}
-
-/* ---- two tables behind one face --------------------------------------------------- */
-
-struct table {
-	size_t dimensions;
-	unsigned (*answers)(unsigned dimension);
-	const char *(*dimension_name)(unsigned dimension);
-	const char *(*answer_name)(unsigned dimension, unsigned answer);
-};
-
-static unsigned
-monitor_answers(unsigned dimension)
-{
-	return fact_answers((enum fact)dimension);
-}
-
-static const char *
-monitor_dimension(unsigned dimension)
-{
-	return fact_name((enum fact)dimension);
-}
-
-static const char *
-monitor_answer(unsigned dimension, unsigned answer)
-{
-	return fact_answer_name((enum fact)dimension, answer);
-}
-
-static unsigned
-keeper_answers(unsigned dimension)
-{
-	return keeper_fact_answers((enum keeper_fact)dimension);
-}
-
-static const char *
-keeper_dimension(unsigned dimension)
-{
-	return keeper_fact_name((enum keeper_fact)dimension);
-}
-
-static const char *
-keeper_answer(unsigned dimension, unsigned answer)
-{
-	return keeper_fact_answer_name((enum keeper_fact)dimension, answer);
-}
-
-static const struct table monitor_table = {FACT_COUNT, monitor_answers, monitor_dimension,
-                                           monitor_answer};
-static const struct table keeper_table = {KF_COUNT, keeper_answers, keeper_dimension,
-                                          keeper_answer};
-
-static void
-box_of(const struct table *table, const uint32_t *when, struct box *box)
-{
-	for (unsigned d = 0; d < table->dimensions; d++)
-		box->mask[d] = when[d] == 0 ? full(table->answers(d)) : when[d];
-}
-
-static bool
-meets(const struct table *table, const struct box *a, const struct box *b)
-{
-	for (unsigned d = 0; d < table->dimensions; d++)
-		if ((a->mask[d] & b->mask[d]) == 0)
-			return false;
-	return true;
-}
-
-static void
-box_print(const struct table *table, const struct box *box)
-{
-	for (unsigned d = 0; d < table->dimensions; d++) {
-		if (box->mask[d] == full(table->answers(d)))
-			continue;
-		printf("  %s:", table->dimension_name(d));
-		for (unsigned a = 0; a < table->answers(d); a++)
-			if (box->mask[d] & (UINT32_C(1) << a))
-				printf(" %s", table->answer_name(d, a));
-		printf("\n");
-	}
-}
-
-/*
- * A part of `space` that none of `boxes` from `first` on covers, in *hole; false when there is
- * none. Splits along the dimensions of the first box that meets the space.
- */
-static bool
-uncovered(const struct table *table, const struct box *space, const struct box *boxes, size_t count,
-          struct box *hole)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct box rest = *space;
-
-		if (!meets(table, space, &boxes[i]))
-			continue;
-		for (unsigned d = 0; d < table->dimensions; d++) {
-			struct box piece = rest;
-
-			piece.mask[d] = rest.mask[d] & ~boxes[i].mask[d];
-			rest.mask[d] &= boxes[i].mask[d];
-			if (piece.mask[d] != 0 &&
-			    uncovered(table, &piece, boxes + i + 1, count - i - 1, hole))
-				return true;
-		}
-		return false;
-	}
-	*hole = *space;
-	return true;
-}
-
-static void
-space_of(const struct table *table, struct box *space)
-{
-	for (unsigned d = 0; d < table->dimensions; d++)
-		space->mask[d] = full(table->answers(d));
-}
+#include "rules/box.h"
 
 /* ---- the monitor's rules --------------------------------------------------------------- */
 
@@ -157,9 +31,9 @@ START_TEST(test_rules_use_only_answers_that_exist)
 {
 	for (size_t i = 0; i < rules_count; i++)
 		for (unsigned d = 0; d < FACT_COUNT; d++)
-			ck_assert_msg((rules[i].when[d] & ~full(fact_answers((enum fact)d))) == 0,
-			              "rule %u, fact %s", (unsigned)rules[i].id,
-			              fact_name((enum fact)d));
+			ck_assert_msg(
+				(rules[i].when[d] & ~box_full(fact_answers((enum fact)d))) == 0,
+				"rule %u, fact %s", (unsigned)rules[i].id, fact_name((enum fact)d));
 }
 END_TEST
 
@@ -173,7 +47,7 @@ START_TEST(test_no_rule_is_dead)
 		box_of(&monitor_table, rules[i].when, &later);
 		for (size_t j = 0; j < i; j++)
 			box_of(&monitor_table, rules[j].when, &earlier[count++]);
-		ck_assert_msg(uncovered(&monitor_table, &later, earlier, count, &hole),
+		ck_assert_msg(box_uncovered(&monitor_table, &later, earlier, count, &hole),
 		              "rule %u can never apply", (unsigned)rules[i].id);
 	}
 }
@@ -199,7 +73,7 @@ START_TEST(test_overlap_inside_a_section_is_declared)
 				continue;
 			box_of(&monitor_table, rules[i].when, &later);
 			box_of(&monitor_table, rules[j].when, &earlier);
-			if (!meets(&monitor_table, &later, &earlier)) {
+			if (!box_meets(&monitor_table, &later, &earlier)) {
 				ck_assert_msg(!yields(&rules[i], &rules[j]),
 				              "rule %u yields to %u without overlap",
 				              (unsigned)rules[i].id, (unsigned)rules[j].id);
@@ -222,8 +96,8 @@ START_TEST(test_every_point_is_decided_or_waits_for_something)
 		box_of(&monitor_table, waits[i].when, &boxes[count++]);
 	for (size_t i = 0; i < rules_count; i++)
 		box_of(&monitor_table, rules[i].when, &boxes[count++]);
-	space_of(&monitor_table, &space);
-	if (uncovered(&monitor_table, &space, boxes, count, &hole)) {
+	box_space(&monitor_table, &space);
+	if (box_uncovered(&monitor_table, &space, boxes, count, &hole)) {
 		box_print(&monitor_table, &hole);
 		ck_abort_msg("no rule and no wait covers this");
 	}
@@ -240,7 +114,7 @@ START_TEST(test_no_wait_is_dead)
 		box_of(&monitor_table, waits[i].when, &later);
 		for (size_t j = 0; j < i; j++)
 			box_of(&monitor_table, waits[j].when, &earlier[count++]);
-		ck_assert_msg(uncovered(&monitor_table, &later, earlier, count, &hole),
+		ck_assert_msg(box_uncovered(&monitor_table, &later, earlier, count, &hole),
 		              "wait \"%s\" is never said", waits[i].doc);
 	}
 }
@@ -279,7 +153,7 @@ START_TEST(test_keeper_rules_rise_and_speak)
 		              (unsigned)keeper_rules[i].id);
 		for (unsigned d = 0; d < KF_COUNT; d++)
 			ck_assert_msg((keeper_rules[i].when[d] &
-			               ~full(keeper_fact_answers((enum keeper_fact)d))) == 0,
+			               ~box_full(keeper_fact_answers((enum keeper_fact)d))) == 0,
 			              "K%u, fact %s", (unsigned)keeper_rules[i].id,
 			              keeper_fact_name((enum keeper_fact)d));
 	}
@@ -296,7 +170,7 @@ START_TEST(test_no_keeper_rule_is_dead)
 		box_of(&keeper_table, keeper_rules[i].when, &later);
 		for (size_t j = 0; j < i; j++)
 			box_of(&keeper_table, keeper_rules[j].when, &earlier[count++]);
-		ck_assert_msg(uncovered(&keeper_table, &later, earlier, count, &hole),
+		ck_assert_msg(box_uncovered(&keeper_table, &later, earlier, count, &hole),
 		              "K%u can never apply", (unsigned)keeper_rules[i].id);
 	}
 }
@@ -309,8 +183,8 @@ START_TEST(test_keeper_table_covers_every_point)
 
 	for (size_t i = 0; i < keeper_rules_count; i++)
 		box_of(&keeper_table, keeper_rules[i].when, &boxes[count++]);
-	space_of(&keeper_table, &space);
-	ck_assert(!uncovered(&keeper_table, &space, boxes, count, &hole));
+	box_space(&keeper_table, &space);
+	ck_assert(!box_uncovered(&keeper_table, &space, boxes, count, &hole));
 }
 END_TEST
 
