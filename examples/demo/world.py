@@ -162,13 +162,13 @@ def descendants(pid):
         try:
             with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
                 direct = [int(word) for word in f.read().split()]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):		# it has ended
             continue
         for child in direct:
             found.append(child)
             try:
                 found += descendants(child)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 pass
     return found
 
