@@ -5,6 +5,7 @@ The demo makes itself the reaper of all orphans below it, so it can end everythi
 started, and nothing else, whatever happens.
 """
 import bisect
+import contextlib
 import ctypes
 import os
 import pwd
@@ -124,11 +125,15 @@ class World:
         while descendants(os.getpid()) and time.monotonic() < end:
             self.reap()
             time.sleep(0.05)
-        while descendants(os.getpid()):
+        end = time.monotonic() + 10
+        while descendants(os.getpid()) and time.monotonic() < end:
             for pid in descendants(os.getpid()):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.reap()
             time.sleep(0.05)
+        for pid in descendants(os.getpid()):
+            print(f"process {pid} does not end, though it was killed")
         if keep:
             print(f"logs and data are in {self.directory}")
         else:

@@ -115,7 +115,8 @@ beat_start(struct instance *in)
 	beat->in = in;
 	in->heartbeat.beat = beat;
 	in->heartbeat.began = loop_now(in->loop);
-	if (loop_job(in->loop, beat_work, beat_finished, beat) == 0)
+	/* A disk that hangs must not hold up the end of the program. */
+	if (loop_job_loose(in->loop, beat_work, beat_finished, free, beat) == 0)
 		return;
 	in->heartbeat.beat = NULL;
 	free(beat);

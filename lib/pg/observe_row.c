@@ -116,6 +116,15 @@ get_number(const PGresult *rows, enum column column)
 	return number;
 }
 
+/* The longest there is when it is longer than that: a standby months behind is not fresh. */
+static uint32_t
+get_milliseconds(const PGresult *rows, enum column column)
+{
+	uint64_t number = get_number(rows, column);
+
+	return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+}
+
 void
 observe_conninfo_value(const char *conninfo, const char *keyword, char *to, size_t room)
 {
@@ -276,7 +285,7 @@ read_standby(const PGresult *rows, struct observation *seen)
 	                     strcmp(waits, "RecoveryRetrieveRetryInterval") == 0;
 	if (!seen->lsn_complete)
 		seen->vetoes |= VETO_BIT(LSN_UNKNOWN);
-	seen->replay_lag_ms = (uint32_t)get_number(rows, COLUMN_LAG);
+	seen->replay_lag_ms = get_milliseconds(rows, COLUMN_LAG);
 	seen->walreceiver = get(rows, COLUMN_RECEIVER_PID)[0] != '\0';
 	seen->upstream_lsn = get_lsn(rows, COLUMN_RECEIVER_END);
 	/* A receiver that still runs with an older conninfo does not stream as we want it to. */
