@@ -557,12 +557,15 @@ look_if_due(struct keeper *keeper)
 	keeper->ops->observe(keeper->world);
 }
 
-/* A process that did not run heard nobody, and that is nobody's silence but its own. */
+/* A process that did not run heard nobody, and that is nobody's silence but its own; nor did it
+ * see whether commits went on (30): a host that stood still had members that did not move. */
 static void
 notice_stall(struct keeper *keeper)
 {
-	if (keeper->due != 0 && keeper->now - keeper->due > STALL_LIMIT)
+	if (keeper->due != 0 && keeper->now - keeper->due > STALL_LIMIT) {
 		keeper->view.started_at = keeper->now;
+		keeper->stuck_since = keeper->stuck_since != 0 ? keeper->now : 0;
+	}
 	keeper->due = 0;
 }
 

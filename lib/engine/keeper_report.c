@@ -108,7 +108,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	/* Only a promotion that is noted counts as done; the note outlives this process. */
 	report->promoted_epoch = view->note.role == NOTE_PRIMARY ? view->note.promotion : 0;
 	report->promoted_timeline = report->promoted_epoch != 0 ? view->note.timeline : 0;
-	if (keeper->stuck_since != 0)
+	if (keeper->stuck_since != 0 && keeper->seen_at > keeper->stuck_since)
 		report->waiters_ms =
 			(uint32_t)((keeper->seen_at - keeper->stuck_since) / PGAF_MSEC(1));
 	if (seen->pg == PG_PRIMARY) {
