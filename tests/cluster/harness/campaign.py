@@ -368,6 +368,7 @@ class Scenario:
         except proc.Timeout as late:
             self.row["stuck"] = True
             self._keep("stuck.txt", str(late))
+            self.say(f"seed {self.seed} is stuck: {late}")
             return [str(late).split("\n", maxsplit=1)[0]]
         finally:
             self.row["settled_ms"] = round((time.monotonic_ns() - since) / 1e6)
