@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pure/error.h"
 #include "pg/disk.h"
 #include "pg/instance_history.h"
 
@@ -100,7 +101,7 @@ clone_copied(struct instance *in, int status, const char *output)
 		return;
 	}
 	text_addf(&text, "node %u cannot be copied: %s", (unsigned)in->task.order.upstream.id,
-	          task_last_line(output, line, sizeof(line)));
+	          error_of_output(output, line, sizeof(line)));
 	if (strstr(output, "No space left") != NULL)
 		text_add(&text, instance_has_data(in)
 		                        ? " (the old data is kept until the copy is whole, "

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pure/error.h"
 #include "base/pure/lsn.h"
 #include "pg/disk.h"
 #include "pg/history.h"
@@ -327,7 +328,7 @@ record_searched(struct instance *in, int status, const char *output)
 		judge(in, false);
 	else
 		task_end(in, STEP_FAILED, "pg_waldump: %s",
-		         task_last_line(output, line, sizeof(line)));
+		         error_of_output(output, line, sizeof(line)));
 }
 
 /*

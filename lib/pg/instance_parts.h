@@ -295,8 +295,6 @@ void task_resolve(struct instance *in, task_then then);
 /* Since the stage began. */
 pgaf_time task_age(const struct instance *in);
 void task_stage(struct instance *in);
-/* The last line of a program's output that says something. */
-const char *task_last_line(const char *output, char *to, size_t room);
 
 /* ---- parts that steps share ------------------------------------------------------- */
 /* Write pgaf.conf from in->conf durably, and reload when a server runs. */

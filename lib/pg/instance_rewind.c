@@ -357,7 +357,7 @@ rewind_ran(struct instance *in, int status, const char *output)
 		task_job(in, rewound_work, make_mark_job(in), rewind_signalled);
 		return;
 	}
-	text_addf(&text, "pg_rewind: %s", task_last_line(output, line, sizeof(line)));
+	text_addf(&text, "pg_rewind: %s", error_of_output(output, line, sizeof(line)));
 	/* Nothing was touched yet: the upstream was not there. */
 	if (strstr(output, "connection to server") != NULL ||
 	    strstr(output, "could not connect") != NULL) {

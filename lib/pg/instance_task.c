@@ -397,33 +397,6 @@ task_close_session(struct instance *in)
 
 /* ---- programs --------------------------------------------------------------------- */
 
-/* The end of the last line that is an error; programs tidy up, and say so, after it. */
-static size_t
-error_end(const char *output)
-{
-	const char *last = NULL;
-
-	for (const char *at = output; (at = strstr(at, "error: ")) != NULL; at++)
-		last = at;
-	return last != NULL ? (size_t)(last - output) + strcspn(last, "\r\n") : strlen(output);
-}
-
-const char *
-task_last_line(const char *output, char *to, size_t room)
-{
-	struct text line = {0};
-	size_t end = error_end(output);
-
-	text_init(&line, to, room);
-	while (end > 0 && strchr(" \t\r\n", output[end - 1]) != NULL)
-		end--;
-	size_t begin = end;
-	while (begin > 0 && output[begin - 1] != '\n' && output[begin - 1] != '\r')
-		begin--;
-	text_add_bytes(&line, output + begin, end - begin);
-	return to;
-}
-
 static void
 output_or_fail(struct instance *in, int status, const char *output)
 {
@@ -433,7 +406,7 @@ output_or_fail(struct instance *in, int status, const char *output)
 		in->task.run_then(in);
 		return;
 	}
-	task_last_line(output, line, sizeof(line));
+	error_of_output(output, line, sizeof(line));
 	task_end(in, STEP_FAILED, "%s", line[0] != '\0' ? line : "a program failed without a word");
 }
 

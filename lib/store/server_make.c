@@ -125,23 +125,18 @@ server_run_program(struct server *server, const char *const *argv,
 	return PGAF_ECHILD;
 }
 
-/* True when the program did its work; otherwise its last line says why not. */
+/* True when the program did its work; otherwise its output says why not. */
 static bool
 server_program_worked(struct server *server, const char *name, int status, const char *output)
 {
 	struct pgaf_error error = {0};
-	size_t end = strlen(output);
-	size_t begin = 0;
+	char line[300];
 
 	server->program = NULL;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
-	while (end > 0 && output[end - 1] == '\n')
-		end--;
-	begin = end;
-	while (begin > 0 && output[begin - 1] != '\n' && end - begin < 300)
-		begin--;
-	error_set(&error, PGAF_ECHILD, "%s failed: %.*s", name, (int)(end - begin), output + begin);
+	error_set(&error, PGAF_ECHILD, "%s failed: %s", name,
+	          error_of_output(output, line, sizeof(line)));
 	server_fail(server, &error);
 	return false;
 }

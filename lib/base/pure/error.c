@@ -68,6 +68,42 @@ error_prefix(struct pgaf_error *error, const char *format, ...)
 	return error->code;
 }
 
+/* initdb, pg_basebackup and pg_rewind remove what they made, and say so, after the reason. */
+static bool
+tells_of_tidying(const char *line, size_t length)
+{
+	const char *word = strstr(line, ": removing ");
+
+	return word != NULL && word < line + length;
+}
+
+const char *
+error_of_output(const char *output, char *to, size_t room)
+{
+	struct text text;
+	const char *best = output;
+	size_t best_length = 0;
+	bool best_is_error = false;
+
+	while (*output != '\0') {
+		size_t length = strcspn(output, "\r\n");
+		const char *error = strstr(output, "error: ");
+		bool is_error = error != NULL && error < output + length;
+
+		if (is_error || (!best_is_error && strspn(output, " \t") < length &&
+		                 !tells_of_tidying(output, length))) {
+			best = output;
+			best_length = length;
+			best_is_error = is_error;
+		}
+		output += length;
+		output += strspn(output, "\r\n");
+	}
+	text_init(&text, to, room);
+	text_add_bytes(&text, best, best_length);
+	return to;
+}
+
 const char *
 pgaf_strerror(int code)
 {

@@ -183,6 +183,31 @@ START_TEST(error_is_cut_to_its_room)
 }
 END_TEST
 
+static const struct output_case {
+	const char *output, *line;
+} output_cases[] = {
+	{"", ""},
+	{" \n\n", ""},
+	{"one\ntwo\n", "two"},
+	{"pg_rewind: error: no common ancestor\npg_rewind: done\n",
+         "pg_rewind: error: no common ancestor"},
+	{"x: error: first\nx: error: second\r\n  hint\n", "x: error: second"},
+	{"child process exited with exit code 2\ninitdb: removing data directory \"/d\"\n",
+         "child process exited with exit code 2"},
+	{"x: removing a\n", ""},
+};
+
+START_TEST(the_line_that_says_why)
+{
+	const struct output_case *c = &output_cases[_i];
+	char line[200];
+	char small[4];
+
+	ck_assert_str_eq(error_of_output(c->output, line, sizeof(line)), c->line);
+	ck_assert_uint_lt(strlen(error_of_output(c->output, small, sizeof(small))), sizeof(small));
+}
+END_TEST
+
 START_TEST(every_code_has_its_meaning)
 {
 	ck_assert_str_eq(pgaf_strerror(0), "no error");
@@ -238,6 +263,8 @@ main(void)
 	tcase_add_test(tests, error_holds_one_sentence);
 	tcase_add_test(tests, error_may_be_absent);
 	tcase_add_test(tests, error_is_cut_to_its_room);
+	tcase_add_loop_test(tests, the_line_that_says_why, 0,
+	                    sizeof(output_cases) / sizeof(output_cases[0]));
 	tcase_add_test(tests, every_code_has_its_meaning);
 	tcase_add_test(tests, states_read_back);
 	tcase_add_test(tests, writable_states);
