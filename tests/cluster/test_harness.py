@@ -225,3 +225,10 @@ def test_names_and_ports_per_host(hosts):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         assert s.getsockname()[1] > 0
+
+
+def test_a_slow_program_reads_all_its_input():
+    text = "line\n" * 10000
+    slow = "import sys, time; time.sleep(0.2); sys.stdout.write(sys.stdin.read())"
+    found = proc.run(["/usr/bin/python3", "-c", slow], stdin=text)
+    assert found.stdout == text

@@ -97,9 +97,13 @@ class Net:
         sweep_stale()
         proc.make_directory("/run/postgresql", mode=0o2775)
         sh("ip", "netns", "add", self.switch)
-        sh("ip", "-n", self.switch, "link", "add", "br0", "type", "bridge")
-        sh("ip", "-n", self.switch, "link", "set", "br0", "up")
-        self._nft(RULES)
+        try:
+            sh("ip", "-n", self.switch, "link", "add", "br0", "type", "bridge")
+            sh("ip", "-n", self.switch, "link", "set", "br0", "up")
+            self._nft(RULES)
+        except BaseException:
+            self.close()		# nobody has it yet who would
+            raise
 
     def _nft(self, text):
         sh("nsenter", f"--net=/run/netns/{self.switch}", "nft", "-f", "-", stdin=text)

@@ -306,6 +306,7 @@ def _communicate(popen, stdin, timeout):
         try:
             return popen.communicate(stdin, timeout=0.05)
         except subprocess.TimeoutExpired:
+            stdin = None		# the first call keeps what is left of it
             reap_orphans()
             if time.monotonic() > end:
                 popen.kill()
