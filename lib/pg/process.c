@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/pure/text.h"
@@ -30,14 +31,29 @@ read_link(pid_t pid, const char *what, char *to, size_t room)
 	return true;
 }
 
+/*
+ * The directory itself is compared and not its name: a server that an earlier
+ * process started in another mount namespace, as systemd and `ip netns` make
+ * one for each start, may see it under another name.
+ */
 static bool
-is_server_of(pid_t pid, const char *pgdata)
+works_in(pid_t pid, const struct stat *directory)
+{
+	char path[64];
+	struct text name = TEXT(path);
+	struct stat cwd;
+
+	text_addf(&name, "/proc/%ld/cwd", (long)pid);
+	return stat(path, &cwd) == 0 && cwd.st_dev == directory->st_dev &&
+	       cwd.st_ino == directory->st_ino;
+}
+
+static bool
+is_server_of(pid_t pid, const struct stat *directory)
 {
 	char link[PATH_MAX];
 
-	if (!read_link(pid, "cwd", link, sizeof(link)) || strcmp(link, pgdata) != 0)
-		return false;
-	if (!read_link(pid, "exe", link, sizeof(link)))
+	if (!works_in(pid, directory) || !read_link(pid, "exe", link, sizeof(link)))
 		return false;
 	const char *base = strrchr(link, '/');
 	base = base == NULL ? link : base + 1;
@@ -63,6 +79,7 @@ process_find_postmaster(const char *pgdata, struct postmaster *found)
 	char path[PATH_MAX];
 	char line[PATH_MAX];
 	struct text name = TEXT(path);
+	struct stat directory;
 	uint64_t pid = 0;
 	enum postmaster_status status = POSTMASTER_STARTING;
 
@@ -89,7 +106,7 @@ process_find_postmaster(const char *pgdata, struct postmaster *found)
 	found->named = (pid_t)pid;
 	/* Postgres itself takes no notice of other users' processes. */
 	found->named_lives = kill(found->named, 0) == 0;
-	if (!is_server_of(found->named, pgdata))
+	if (stat(pgdata, &directory) != 0 || !is_server_of(found->named, &directory))
 		return;
 	found->pid = found->named;
 	found->status = status;
@@ -99,16 +116,19 @@ size_t
 process_list(const char *pgdata, pid_t *pids, size_t room)
 {
 	size_t count = 0;
-	DIR *proc = opendir("/proc");
+	struct stat directory;
 	const struct dirent *entry = NULL;
 
+	if (stat(pgdata, &directory) != 0)
+		return 0;
+	DIR *proc = opendir("/proc");
 	if (proc == NULL)
 		return 0;
 	while (count < room && (entry = readdir(proc)) != NULL) {
 		uint64_t pid = 0;
 
 		if (text_to_u64(entry->d_name, &pid) && pid <= INT_MAX &&
-		    is_server_of((pid_t)pid, pgdata))
+		    is_server_of((pid_t)pid, &directory))
 			pids[count++] = (pid_t)pid;
 	}
 	closedir(proc);

@@ -53,6 +53,26 @@ def test_keeper_of_the_standby_dies(ready, figures, bound):
     finish(ready, figures, "kill -9 of the standby's keeper", [writer.outage(t)])
 
 
+def test_new_keeper_has_other_mounts(cluster):
+    """Each start of a service may see the files from a mount namespace, even a root, of its own:
+    the new keeper knows the running Postgres for its own all the same."""
+    root = proc.make_directory(os.path.join(cluster.directory, "root"))
+    cluster.start_monitor()
+    node = cluster.add_node("node1")
+    node.keeper.wrap = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                        f'mount --rbind / {root} && exec chroot {root} "$@"', "sh"]
+    node.start()
+    cluster.wait_states(30, node1="single")
+    postmaster = node.postmaster
+    node.kill_keeper()
+    node.start()
+    proc.wait_for(lambda: f"attached to the running postmaster {postmaster}" in
+                  node.keeper.log_text(), 15,
+                  lambda: f"the new keeper attaches: {node.keeper.log_text()}")
+    cluster.wait_states(15, node1="single")
+    assert node.postmaster == postmaster
+
+
 def test_only_the_postmaster_dies(ready, bound, figures):
     """The keeper tells at once, the standby takes over, the old primary comes back by itself."""
     old, new = ready.primary(), ready.standby()
