@@ -54,7 +54,7 @@ def pytest_addoption(parser):
     group.addoption("--figures", metavar="FILE", help="append what was measured as JSON lines")
     group.addoption("--campaign", metavar="FILE", default=os.path.join(BUILD, "campaign.jsonl"),
                     help="results of the campaign; seeds found there are not run again")
-    group.addoption("--seeds", metavar="A..B", help="seeds of the campaign; 1..60 with --full")
+    group.addoption("--seeds", metavar="A..B", help="seeds of the campaign, instead of 1..12")
     group.addoption("--keep", action="store_true", help="keep the directory of the run")
 
 
