@@ -57,6 +57,7 @@ static const struct field group_fields[] = {
 	ROW(U64, group, request.epoch, "request_epoch"),
 	ROW(U32, group, request.to, "request_to"),
 	ROW(BOOL, group, request.allow_loss, "request_allow_loss"),
+	FIELD(BOOL, group, went_back),
 	FIELD(BOOL, group, recovering),
 	FIELD(LSN, group, high_lsn),
 	FIELD(U32, group, hold_downs),

@@ -485,10 +485,21 @@ effect_recover(struct change *change)
 	struct group *group = change->group;
 
 	outgrow_reports(change);
+	group->went_back = false;
 	group->recovering = true;
 	group->promotion = (struct promotion){0};
 	group->handover = (struct handover){0};
 	set_keep_only(group, (struct sync_set){.version = group->next_version++, .unknown = true});
+}
+
+/* What was known of the one before says nothing of this one. */
+static void
+timeline_of(struct group *group, uint32_t written)
+{
+	if (written <= group->timeline)
+		return;
+	group->timeline = written;
+	group->high_lsn = 0;
 }
 
 static void
@@ -504,10 +515,8 @@ effect_recovered(struct change *change)
 	if (primary == NULL)
 		return;
 	group->primary = primary->id;
-	if (primary->report.timeline > group->timeline)
-		group->timeline = primary->report.timeline;
-	if (primary->report.promoted_timeline > group->timeline)
-		group->timeline = primary->report.promoted_timeline;
+	timeline_of(group, primary->report.timeline);
+	timeline_of(group, primary->report.promoted_timeline);
 	roles.primary = primary;
 	change->roles = &roles;
 	for (uint32_t i = 0; i < change->snap->count; i++) {
@@ -521,6 +530,9 @@ effect_recovered(struct change *change)
 			goal_add(change, node->id, PGAF_STATE_DROPPED);
 		else if (!node->report.has_data)
 			goal_add(change, node->id, PGAF_STATE_WAIT_STANDBY);
+		/* It may have to be rewound, and that is too early: rule 720 has it follow. */
+		else if (primary->report.disk_timeline < group->timeline)
+			goal_add(change, node->id, PGAF_STATE_DEMOTED)->timeline = group->timeline;
 		else
 			goal_follow(change, node, PGAF_STATE_CATCHINGUP, 0);
 	}

@@ -515,21 +515,40 @@ monitor_answer(const struct snapshot *snap, pgaf_time now)
 	return MONITOR_LISTENING;
 }
 
+/* What it says is of a store that this one does not remember to have been. */
+static bool
+remembers_more(const struct group *group, const struct report *report)
+{
+	return report->epoch > group->epoch || (!group->recovering && report->incarnation != 0 &&
+	                                        report->incarnation != group->incarnation);
+}
+
+/* It has accepted this store, and no promotion that the store forgot is under way there any more:
+ * what it has written it has written. */
+static bool
+is_settled(const struct group *group, const struct report *report)
+{
+	return report->incarnation == group->incarnation &&
+	       report->state != PGAF_STATE_PREPARE_PROMOTION &&
+	       report->state != PGAF_STATE_STOP_REPLICATION;
+}
+
 static enum answers_memory
 memory_answer(const struct snapshot *snap)
 {
 	bool all = true;
 
+	if (snap->group.went_back && !snap->group.recovering)
+		return MEMORY_FORGOT;
 	for (uint32_t i = 0; i < snap->count; i++) {
 		const struct node *node = &snap->nodes[i];
 
 		if (node->reported_at == 0 || node->session == SESSION_GONE)
 			all = false;
-		else if (!snap->group.recovering &&
-		         (node->report.epoch > snap->group.epoch ||
-		          (node->report.incarnation != 0 &&
-		           node->report.incarnation != snap->group.incarnation)))
+		else if (remembers_more(&snap->group, &node->report))
 			return MEMORY_FORGOT;
+		else if (!is_settled(&snap->group, &node->report))
+			all = false;
 	}
 	if (!snap->group.recovering)
 		return MEMORY_SOUND;

@@ -92,6 +92,21 @@ const struct keeper_rule keeper_rules[] = {
                          [KF_GOAL] = ~(PROMOTION) & (IS(PGAF_STATE_COUNT) - 1)},
 		.step = STEP_NOTE,
 	},
+	{
+		.id = 252,
+		.doc = "It is the primary by a promotion that the store forgot: note "
+		       "which store.",
+		.when = {CLAIMED, [KF_ACCEPTED] = IS(K_NOT_ACCEPTED),
+                         [KF_ROLE] = NOTED(PRIMARY) | NOTED(FENCED)},
+		.step = STEP_NOTE,
+	},
+	{
+		.id = 254,
+		.doc = "It renounced a promotion that the store forgot: note which store.",
+		.when = {[KF_GOAL] = PROMOTION, [KF_CLAIM] = IS(K_CLAIM_RENOUNCED),
+                         [KF_ACCEPTED] = IS(K_NOT_ACCEPTED)},
+		.step = STEP_NOTE,
+	},
 	/* ---- 3: fencing -------------------------------------------------------- */
 	{
 		.id = 300,

@@ -158,6 +158,7 @@ struct keeper_view {
 	bool                 seen_known;
 	struct keeper_orders orders;
 	bool                 orders_known; /* the store told this process */
+	bool                 forgotten;    /* … a goal older than the accepted one (12) */
 	pgaf_time            answered_at;  /* last answer of the store; 0 never */
 	pgaf_time            started_at;   /* of this process */
 	pgaf_time            member_at;    /* a member answered or progressed; 0 never */

@@ -351,6 +351,7 @@ struct group {
 	struct promotion promotion;
 	struct handover  handover;
 	struct request   request;
+	bool             went_back;   /* the last decision is of another incarnation (12) */
 	bool             recovering;  /* the store forgot (12) */
 	pgaf_lsn         high_lsn;    /* highest L known on `timeline` (1e) */
 	uint32_t         hold_downs;  /* readmissions after a relax by link (30) */

@@ -31,7 +31,7 @@ const struct rule rules[] = {
 	/* ---- 1: the store forgot ----------------------------------------------- */
 	{
 		.id = 100,
-		.doc = "A keeper remembers a decision that the store does not: trust nothing yet.",
+		.doc = "The store does not remember decisions that were made: trust nothing yet.",
 		.when = {[FACT_MEMORY] = IS(MEMORY_FORGOT)},
 		.effect = EFFECT_RECOVER,
 	},

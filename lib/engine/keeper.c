@@ -155,6 +155,16 @@ peers_changed(struct keeper *keeper)
 	                         view->orders.settings.probe_interval);
 }
 
+/* A restored store raises its epoch before it knows what was decided since: a goal that is older
+ * than the one accepted is history, whatever epoch it comes with (12). */
+static void
+keep_newer_goal(struct keeper_view *view)
+{
+	view->forgotten = view->orders.goal.epoch < view->note.goal.epoch;
+	if (view->forgotten)
+		view->orders.goal = view->note.goal;
+}
+
 void
 keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders *orders)
 {
@@ -176,10 +186,7 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 	}
 	heard_store(keeper);
 	view->orders = *orders;
-	/* A restored store raises its epoch before it knows what was decided since: a goal that is
-	 * older than the one accepted is history, whatever epoch it comes with (12). */
-	if (orders->goal.epoch < view->note.goal.epoch)
-		view->orders.goal = view->note.goal;
+	keep_newer_goal(view);
 	view->orders_known = true;
 	if (!known || !same_peers(&before, orders) ||
 	    before.settings.probe_interval != orders->settings.probe_interval)
@@ -485,6 +492,12 @@ keeper_on_noted(struct keeper *keeper, pgaf_time now, bool saved)
 	if (keeper->pending.declined_version != keeper->view.note.declined_version)
 		keeper->view.declined = true;
 	keeper->view.note = keeper->pending;
+	/* What was accepted while the store lost it. */
+	if (keeper->view.orders_known &&
+	    keeper->view.orders.goal.epoch < keeper->view.note.goal.epoch) {
+		keep_newer_goal(&keeper->view);
+		goal_changed(keeper, &keeper->pending.goal);
+	}
 	keeper->noted = true;
 	keeper->again = true;
 	claim_settle(keeper);

@@ -235,6 +235,9 @@ claim_start(struct keeper *keeper)
 		return;
 	}
 	note_accept(view, &note);
+	/* Whoever reports that it knows the new store has nothing under way that it forgot. */
+	if (view->forgotten)
+		note.incarnation = view->note.incarnation;
 	if (note.promotion != goal->epoch ||
 	    (note.role != NOTE_PRIMARY && note.role != NOTE_FENCED))
 		note.role = NOTE_PROMOTING;
@@ -358,6 +361,23 @@ give_up(struct keeper *keeper)
 	return true;
 }
 
+/*
+ * The store forgot the promotion of which it was asked, so it refuses the claim. Whoever is on the
+ * ordered timeline has had it granted, and may have acknowledged commits; anybody else gives up.
+ */
+static void
+resolve_forgotten(struct keeper *keeper)
+{
+	struct keeper_view *view = &keeper->view;
+
+	if (!view->forgotten || view->claim != K_CLAIM_LOST)
+		return;
+	if (view->seen.timeline == view->orders.goal.timeline)
+		view->claim = K_CLAIM_GRANTED;
+	else if (keeper->give_up[0] == '\0')
+		text_copy(keeper->give_up, sizeof(keeper->give_up), "the store forgot it");
+}
+
 void
 act(struct keeper *keeper)
 {
@@ -374,6 +394,7 @@ act(struct keeper *keeper)
 	}
 	if (keeper->claiming)
 		return;
+	resolve_forgotten(keeper);
 	if (keeper->give_up[0] != '\0' && give_up(keeper))
 		return;
 	keeper_facts_of(&keeper->view, keeper->now, &facts);

@@ -216,6 +216,8 @@ deliver_load(struct memory_store_face *store, const struct item *item)
 		return;
 	}
 	snap.group = group->group;
+	snap.group.went_back =
+		snap.group.incarnation != 0 && snap.group.incarnation != memory->state.incarnation;
 	snap.group.incarnation = memory->state.incarnation;
 	snap.group.settings = group->settings;
 	snap.group.request = group->request;

@@ -68,6 +68,8 @@ static int
 read_group(const PGresult *result, const struct store_group_key *key, struct group *group,
            struct pgaf_error *error)
 {
+	uint64_t incarnation;
+
 	if (read_line(result, 0, ROW_GROUP_LINE, RECORD_GROUP, group) < 0)
 		return error_set(error, PGAF_EINVAL, "the stored line of group %s/%u is damaged",
 		                 key->formation, key->id);
@@ -78,7 +80,10 @@ read_group(const PGresult *result, const struct store_group_key *key, struct gro
 	text_copy(group->formation, sizeof(group->formation), key->formation);
 	group->id = key->id;
 	group->epoch = column_u64(result, 0, ROW_EPOCH);
-	group->incarnation = column_u64(result, 0, ROW_INCARNATION);
+	incarnation = column_u64(result, 0, ROW_INCARNATION);
+	/* The line was written with the last decision. */
+	group->went_back = group->incarnation != 0 && group->incarnation != incarnation;
+	group->incarnation = incarnation;
 	group->promotion.claimed = column_bool(result, 0, ROW_CLAIMED);
 	read_request(result, &group->request);
 	return 0;

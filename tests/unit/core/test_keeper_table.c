@@ -43,6 +43,7 @@ enum difference {
 	DECLINED = 1 << 25,     /* the note says that the goal's set never will be applied */
 	NO_START = 1 << 26,     /* it was to be started, and did not */
 	RESTS = 1 << 27,        /* it has the names of another number_sync_standbys */
+	NEW_STORE = 1 << 28,    /* the note is of another incarnation of the store */
 };
 
 struct example {
@@ -75,6 +76,9 @@ static const struct example examples[] = {
 	EXAMPLE(200, PRIMARY, PRIMARY, PRIMARY, LEAVES),
 	EXAMPLE(210, PRIMARY, PRIMARY, STOPPED, LEAVES),
 	EXAMPLE(250, DEMOTED, PRIMARY, PRIMARY, NEW_GOAL),
+	EXAMPLE(252, PREPARE_PROMOTION, PRIMARY, PRIMARY, NEW_STORE, .claim = K_CLAIM_GRANTED),
+	EXAMPLE(252, STOP_REPLICATION, FENCED, STANDBY, NEW_STORE, .claim = K_CLAIM_GRANTED),
+	EXAMPLE(254, PREPARE_PROMOTION, STANDBY, STANDBY, NEW_STORE, .claim = K_CLAIM_RENOUNCED),
 
 	EXAMPLE(300, PRIMARY, PRIMARY, PRIMARY, SILENCE),
 	EXAMPLE(310, PRIMARY, FENCED, STANDBY, 0),
@@ -282,6 +286,8 @@ view_of(const struct example *example, struct keeper_view *view)
 	view->note.goal = view->orders.goal;
 	if ((example->differences & NEW_GOAL) != 0)
 		view->note.goal.epoch--;
+	if ((example->differences & NEW_STORE) != 0)
+		view->note.incarnation = view->orders.incarnation + 1;
 }
 
 static uint32_t

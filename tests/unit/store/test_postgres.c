@@ -409,10 +409,12 @@ START_TEST(a_store_that_went_back_has_another_incarnation)
 	stand_free_monitor(monitor);
 	monitor = open_monitor();
 	ck_assert_uint_eq(monitor->incarnation, incarnation);
+	ck_assert(!stand_load(monitor)->group.went_back);
 	stand_free_monitor(monitor);
 	stand_sql("UPDATE pgaf.grp SET epoch = 0");
 	monitor = open_monitor();
 	ck_assert_uint_ne(monitor->incarnation, incarnation);
+	ck_assert(stand_load(monitor)->group.went_back);
 	incarnation = monitor->incarnation;
 	stand_free_monitor(monitor);
 	stand_sql("UPDATE pgaf.store SET nonce = 'of an old copy'");
