@@ -335,9 +335,11 @@ check_is_good(const struct sim *sim, char *why, size_t room)
 		if (!node_is_good(sim, &snap->nodes[i], why, room))
 			return false;
 	if (snap->group.promotion.node == 0 && snap->group.handover.to == 0 &&
-	    snap->group.possible_count == 1 && snap->group.request.kind == REQUEST_NONE)
+	    !snap->group.went_back && !snap->group.recovering && snap->group.possible_count == 1 &&
+	    snap->group.request.kind == REQUEST_NONE)
 		return true;
-	snprintf(why, room, "a promotion, a handover, a request or a version of the set is open");
+	snprintf(why, room,
+	         "a promotion, a handover, a recovery, a request or a version of the set is open");
 	return false;
 }
 

@@ -16,6 +16,8 @@
 /* The two rules that promote on the operator's word that loss is accepted. */
 #define RULE_LOSSY 540
 #define RULE_LOSSY_FORMER 330
+/* The one that decides without having heard everybody. */
+#define RULE_LOSSY_MEMORY 120
 
 struct node *
 store_node(struct snapshot *snap, pgaf_node_id node)
@@ -145,7 +147,11 @@ store_restore(struct sim *sim)
 	      (unsigned long long)sim->store.truth.group.epoch,
 	      (unsigned long long)sim->store.copy.group.epoch);
 	sim->store.truth = sim->store.copy;
-	sim->store.durable = sim->store.copy;
+	/* A store that went back has another incarnation: by its timeline, or by what the monitor
+	 * remembers outside of it (tests/unit/store: a_store_that_went_back_...). */
+	sim->store.truth.group.incarnation = rng_next(&sim->rng) | 1;
+	sim->store.truth.group.went_back = true;
+	sim->store.durable = sim->store.truth;
 	store_operator_is_done(sim);
 	store_start(sim);
 }
@@ -327,6 +333,8 @@ store_commit(struct sim *sim, const struct decision *decision)
 	}
 	if (decision->rule == RULE_LOSSY || decision->rule == RULE_LOSSY_FORMER)
 		check_excuse(sim, decision->group.promotion.node);
+	else if (decision->rule == RULE_LOSSY_MEMORY)
+		check_excuse(sim, decision->group.primary);
 	else
 		check_decision(sim, decision);
 	store_note_decision(sim, decision);
