@@ -107,6 +107,11 @@ goal_changed(struct keeper *keeper, const struct goal *before)
 	keeper->failures = 0;
 	keeper->retry_at = 0;
 	keeper->trouble[0] = '\0';
+	/* As the other of primary and standby it may well come up. */
+	if (pgaf_state_is_writable(before->state) != pgaf_state_is_writable(goal->state)) {
+		keeper->falls = 0;
+		keeper->start_after = 0;
+	}
 	log_at(&keeper->logger, PGAF_LOG_INFO, "goal", "goal is %s (epoch %llu, rule %u)",
 	       pgaf_state_name(goal->state), (unsigned long long)goal->epoch, (unsigned)goal->rule);
 }
@@ -382,6 +387,27 @@ step_ends_postgres(enum step step)
 	       step == STEP_REWIND || step == STEP_CLONE || step == STEP_CONFIGURE;
 }
 
+/*
+ * Each permission to restart is a new goal, and clears what failed before: without this a primary
+ * whose disk is full is restarted, by a decision each time, as fast as it can end.
+ */
+static void
+count_fall(struct keeper *keeper)
+{
+	bool soon = keeper->start_began != 0 && keeper->now - keeper->start_began < FELL_SOON;
+
+	keeper->start_began = 0;
+	if (!soon) {
+		keeper->falls = 0;
+		return;
+	}
+	keeper->start_after = keeper->now + retry_wait(keeper, keeper->falls++);
+	if (keeper->falls == 1)
+		log_at(&keeper->logger, PGAF_LOG_WARNING, "ends-soon",
+		       "Postgres ends as soon as it is started: the next start waits, longer each "
+		       "time");
+}
+
 /* witnessed: by a process that had seen it run, not one that found what is left of it. */
 static void
 postgres_exited(struct keeper *keeper, bool inside, bool witnessed)
@@ -407,6 +433,7 @@ postgres_exited(struct keeper *keeper, bool inside, bool witnessed)
 	keeper->retry_at = 0;
 	log_at(&keeper->logger, PGAF_LOG_WARNING, "postgres-exited", "Postgres has ended %s",
 	       inside ? "by itself" : "by a signal");
+	count_fall(keeper);
 	/* The monitor first: everything else can wait for its decision. */
 	report_send(keeper, true);
 	status_show(keeper);
@@ -618,5 +645,7 @@ keeper_deadline(const struct keeper *keeper)
 		first = keeper->report_due;
 	if (keeper->retry_at > keeper->now && keeper->retry_at < first)
 		first = keeper->retry_at;
+	if (keeper->start_after > keeper->now && keeper->start_after < first)
+		first = keeper->start_after;
 	return leave < first ? leave : first;
 }

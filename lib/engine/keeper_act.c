@@ -312,11 +312,19 @@ is_witness(const struct keeper_view *view)
 	return (view->crashed && view->crash_seen) || view->stayed;
 }
 
+static bool
+step_is_start(enum step step)
+{
+	return step == STEP_START_PRIMARY || step == STEP_START_STANDBY;
+}
+
 static void
 step_start(struct keeper *keeper, const struct keeper_rule *rule)
 {
 	order_fill(keeper, rule->step, &keeper->order);
 	keeper->busy = true;
+	if (step_is_start(rule->step))
+		keeper->start_began = keeper->now;
 	if (rule->step == STEP_PROMOTE)
 		keeper->promote_sent = true;
 	if (rule->step == STEP_START_PRIMARY && is_witness(&keeper->view))
@@ -404,7 +412,8 @@ act(struct keeper *keeper)
 		         pgaf_state_name(rule->report));
 		keeper->state = rule->report;
 	}
-	if (rule->step == STEP_NONE || keeper->now < keeper->retry_at) {
+	if (rule->step == STEP_NONE || keeper->now < keeper->retry_at ||
+	    (step_is_start(rule->step) && keeper->now < keeper->start_after)) {
 		keeper->rule = rule->id;
 		return;
 	}
@@ -604,16 +613,22 @@ done(struct keeper *keeper, const struct step_result *result)
 	}
 }
 
-static void
-back_off(struct keeper *keeper, const struct step_result *result)
+/* Longer each time, and not in step with others. */
+pgaf_time
+retry_wait(const struct keeper *keeper, uint32_t times)
 {
-	pgaf_time wait = RETRY_FIRST << (keeper->failures < 6 ? keeper->failures : 6);
+	pgaf_time wait = RETRY_FIRST << (times < 6 ? times : 6);
 
 	if (wait > RETRY_MOST)
 		wait = RETRY_MOST;
-	wait += (pgaf_time)(keeper->ops->random(keeper->world) % (uint64_t)(wait / 4 + 1));
+	return wait + (pgaf_time)(keeper->ops->random(keeper->world) % (uint64_t)(wait / 4 + 1));
+}
+
+static void
+back_off(struct keeper *keeper, const struct step_result *result)
+{
+	keeper->retry_at = keeper->now + retry_wait(keeper, keeper->failures);
 	keeper->failures++;
-	keeper->retry_at = keeper->now + wait;
 	text_copy(keeper->trouble, sizeof(keeper->trouble), result->text);
 	if (keeper->failures == 1 || keeper->now - keeper->reminded_at >= REMIND_AFTER) {
 		keeper->reminded_at = keeper->now;

@@ -14,6 +14,8 @@
 #define RETRY_FIRST  PGAF_MSEC(100)
 #define RETRY_MOST   PGAF_SECONDS(5)
 #define REMIND_AFTER PGAF_SECONDS(30)
+/* A server that ends this soon after its start has a reason that lasts, as a full disk does. */
+#define FELL_SOON    PGAF_SECONDS(2)
 /* Clients that are held back for no longer than this are no news. */
 #define HELD_QUIET   PGAF_SECONDS(1)
 /* A standby is in reach when this little is missing. */
@@ -49,6 +51,9 @@ struct keeper {
 	uint32_t                 failures;
 	pgaf_time                retry_at;
 	pgaf_time                reminded_at;
+	pgaf_time                start_began; /* the last one of ours; 0: none for this role */
+	uint32_t                 falls;       /* ends soon after such a start, in a row */
+	pgaf_time                start_after; /* the next start waits until then */
 	char                     trouble[256]; /* why the last step failed */
 	uint32_t                 rule;       /* that acted last */
 
@@ -92,6 +97,7 @@ void warn_if_held(struct keeper *keeper);
 
 /* keeper_act.c */
 void act(struct keeper *keeper);
+pgaf_time retry_wait(const struct keeper *keeper, uint32_t times);
 void step_finished(struct keeper *keeper, const struct step_result *result);
 bool step_is_cancellable(enum step step);
 void step_cancel(struct keeper *keeper);
