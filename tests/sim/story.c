@@ -183,7 +183,7 @@ fault_find(const char *word, enum fault *fault)
 bool
 fault_is_extra(enum fault fault)
 {
-	return fault == SIM_FAULT_DISK_FULL || fault == SIM_FAULT_FORGET;
+	return fault == SIM_FAULT_FORGET;
 }
 
 /* The loss of a site is written as one loss for each host. */
