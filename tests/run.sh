@@ -32,7 +32,8 @@ build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SAN
 sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
 build-fuzz  |default| 900|tests/fuzz/CMakeLists.txt  |build fuzz clang -DPGAF_FUZZ=ON
 fuzz        |default| 300|tests/fuzz/CMakeLists.txt  |tests_of fuzz fuzz
-sim         |default| 900|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..2000
+sim         |default| 900|tests/sim/main.c            |sim --failovers 50000 --seconds 120
+sim-same    |default| 300|tests/sim/main.c            |sim_same
 sim-broken  |default| 600|tests/sim/main.c            |sim_broken
 install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
 cluster     |default|1800|tests/cluster/test_*.py     |cluster gcc -m "not full"
@@ -43,12 +44,12 @@ valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
 coverage    |full   |1800|tests/unit tests/rules      |coverage
 model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --nodes 2
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
-sim-full    |full   |7200|tests/sim/main.c            |seeds 1 100000 build/gcc/pgaf-sim
+sim-full    |full   |10800|tests/sim/main.c           |failovers 1000000 1
 sim-forget  |full   |3600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --forget
 fuzz-full   |full   |7200|tests/fuzz/CMakeLists.txt  |fuzz_full
 cluster-full|full   |9000|tests/cluster/test_*.py     |cluster gcc --full
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
-sim-soak    |soak   |86400|tests/sim/main.c           |seeds 100001 2000000 build/gcc/pgaf-sim
+sim-soak    |soak   |86400|tests/sim/main.c           |failovers until-stopped 10000001
 '
 
 # ---- what stages run -------------------------------------------------------------------------
@@ -76,24 +77,44 @@ cluster()
 		--durations=10 --figures=build/figures.jsonl "$@" tests/cluster
 }
 
-# A long range in chunks. Each that has passed is noted with the commit and what it said, so that a
-# run that was interrupted goes on behind it; the last line adds up what all of them said.
-seeds()
+# Seeds from 1 until there are enough failovers or no time is left.
+sim()
 {
-	local first=$1 last=$2 from to row said all=
-	shift 2
-	for ((from = first; from <= last; from = to + 1)); do
-		to=$((from + 9999 < last ? from + 9999 : last))
+	build/gcc/pgaf-sim --seeds 1.. --jobs "$(nproc)" "$@"
+}
+
+# The same seed is the same run, byte for byte, whoever compiled it.
+sim_same()
+{
+	local build
+	for build in gcc gcc clang; do
+		"build/$build/pgaf-sim" --seeds 1..100 --trace | grep -v '^seeds=' | sha256sum
+	done | sort -u | awk '{ print } END { exit NR == 1 ? 0 : 1 }'
+}
+
+# Seeds in chunks until there are enough failovers, or until shortly before the stage's limit. Each
+# chunk that has passed is noted with the commit and what it said, so that a run that was
+# interrupted goes on behind it; the last line adds up what all of them said.
+failovers()
+{
+	local enough=$1 from=$2 to row said sum=0 all=
+	[ "$enough" != until-stopped ] || enough=
+	while [ -z "$enough" ] || [ "$sum" -lt "$enough" ]; do
+		[ -n "$enough" ] || [ $SECONDS -lt $((limit - 600)) ] || break
+		to=$((from + 9999))
 		row="$commit $stage:$from..$to 1 0 0"
 		said=
 		[ -z "$resume" ] || said=$(grep -sF "$row " "$results" | tail -n 1)
 		said=${said#"$row "}
 		if [ -z "$said" ]; then
-			said=$("$@" --seeds "$from..$to") || { echo "$said"; return 1; }
+			said=$(build/gcc/pgaf-sim --seeds "$from..$to" --jobs "$(nproc)") ||
+				{ echo "$said"; return 1; }
 			echo "$row $said" >>"$results"
 		fi
 		echo "$from..$to: $said"
 		all+=" $said"
+		sum=$((sum + $(grep -oP '(?<=\bfailovers=)[0-9]+' <<<"$said")))
+		from=$((to + 1))
 	done
 	tr ' ' '\n' <<<"$all" | awk -F= '
 		$2 ~ /^[0-9]+$/ { if (!($1 in sum)) key[++n] = $1; sum[$1] += $2 }
@@ -264,8 +285,8 @@ run_stage()
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
 	export -f build tests_of cluster clang_tidy under_valgrind coverage nothing_left fuzz_full \
-		sim_broken seeds
-	export root commit results resume stage=$name
+		sim sim_same sim_broken failovers
+	export root commit results resume limit stage=$name
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
 	running=$!
 	wait "$running"

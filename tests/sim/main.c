@@ -8,15 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
 
-#include "sim/sim.h"
+#include "sim/batch.h"
 
 #define SHRINK_RUNS 4000
 #define STORY_BYTES (64 << 10)
 
 struct options {
 	uint64_t first, last;
+	uint64_t failovers, seconds;
+	unsigned jobs;
 	uint32_t nodes;
 	bool trace;
 	bool kinds;
@@ -33,8 +35,8 @@ struct options {
 static void
 usage(FILE *to)
 {
-	fputs("usage: pgaf-sim --seeds A..B [--nodes N] [--trace] [--kinds] [--all] [--forget]\n"
-	      "                [--with FAULT]\n"
+	fputs("usage: pgaf-sim --seeds A..[B] [--nodes N] [--trace] [--kinds] [--all] [--forget]\n"
+	      "                [--with FAULT] [--failovers ENOUGH] [--seconds MOST] [--jobs N]\n"
 	      "                [--break RULE|all|list] [--shrink|--brief]\n"
 	      "       pgaf-sim --story FILE|TEXT [--trace]\n",
 	      to);
@@ -51,7 +53,9 @@ parse_seeds(const char *text, struct options *options)
 		return false;
 	if (strncmp(end, "..", 2) == 0) {
 		text = end + 2;
-		options->last = strtoull(text, &end, 10);
+		options->last = *text == '\0' ? UINT64_MAX / 2 : strtoull(text, &end, 10);
+		if (*text == '\0')
+			return true;
 	}
 	return *end == '\0' && end != text && options->first <= options->last;
 }
@@ -83,6 +87,15 @@ parse_option(int c, struct options *options)
 	switch (c) {
 	case 's':
 		return parse_seeds(optarg, options);
+	case 'e':
+		options->failovers = strtoull(optarg, NULL, 10);
+		return options->failovers > 0;
+	case 'l':
+		options->seconds = strtoull(optarg, NULL, 10);
+		return options->seconds > 0;
+	case 'j':
+		options->jobs = (unsigned)strtoul(optarg, NULL, 10);
+		return options->jobs > 0 && options->jobs <= 64;
 	case 'n':
 		options->nodes = (uint32_t)strtoul(optarg, NULL, 10);
 		return options->nodes >= 1 && options->nodes <= PGAF_NODES_MAX;
@@ -119,6 +132,9 @@ parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
 		{"seeds", required_argument, NULL, 's'},
+		{"failovers", required_argument, NULL, 'e'},
+		{"seconds", required_argument, NULL, 'l'},
+		{"jobs", required_argument, NULL, 'j'},
 		{"nodes", required_argument, NULL, 'n'},
 		{"trace", no_argument, NULL, 't'},
 		{"break", required_argument, NULL, 'b'},
@@ -137,26 +153,6 @@ parse(int argc, char **argv, struct options *options)
 		if (!parse_option(c, options))
 			return false;
 	return (options->last > 0) != (options->story != NULL) && optind == argc;
-}
-
-static void
-add(struct counts *sum, const struct counts *one)
-{
-	sum->seeds += one->seeds;
-	sum->failovers += one->failovers;
-	sum->switchovers += one->switchovers;
-	sum->crashes += one->crashes;
-	sum->partitions += one->partitions;
-	sum->acknowledged += one->acknowledged;
-	sum->with_failover += one->with_failover;
-	sum->with_second_fault += one->with_second_fault;
-	sum->second_faults += one->second_faults;
-	sum->declined += one->declined;
-	sum->promotions += one->promotions;
-	sum->events += one->events;
-	sum->virtual_time += one->virtual_time;
-	for (int i = 0; i < SIM_FAULT_COUNT; i++)
-		sum->by_kind[i] += one->by_kind[i];
 }
 
 /* One line that plays it again; times keep their last digit. */
@@ -226,8 +222,9 @@ report_violation(const struct options *options, const struct sim *sim)
 }
 
 static bool
-run_seed(const struct options *options, uint64_t seed, struct counts *sum)
+run_seed(void *context, uint64_t seed, struct counts *sum)
 {
+	const struct options *options = context;
 	struct sim *sim = sim_new(seed, options->nodes, options->brk);
 	bool good;
 
@@ -236,7 +233,7 @@ run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 	sim->tracing = options->trace;
 	sim->trace_to_stdout = options->trace;
 	good = sim_story(sim);
-	add(sum, &sim->counts);
+	counts_add(sum, &sim->counts);
 	/* A broken rule has to be found by the check that it is for. */
 	if (options->brk != BREAK_NONE)
 		good = good || strcmp(sim->failed_check, break_check(options->brk)) != 0;
@@ -246,14 +243,21 @@ run_seed(const struct options *options, uint64_t seed, struct counts *sum)
 	return good;
 }
 
-/* Of this process: other work on the machine does not make it slower. */
+static double
+seconds_of(int who)
+{
+	struct rusage used;
+
+	getrusage(who, &used);
+	return (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+/* Of all our processes: other work on the machine does not make them slower. */
 static double
 seconds_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return seconds_of(RUSAGE_SELF) + seconds_of(RUSAGE_CHILDREN);
 }
 
 static unsigned
@@ -278,16 +282,25 @@ report_counts(const struct counts *sum, double seconds, uint64_t violations)
 }
 
 static uint64_t
-run_seeds(const struct options *options, struct counts *sum)
+run_seeds(struct options *options, struct counts *sum)
 {
-	uint64_t bad = 0;
+	struct batch batch = {
+		.first = options->first,
+		.last = options->last,
+		.failovers = options->failovers,
+		.seconds = options->seconds,
+		.jobs = options->jobs,
+		.all = options->all,
+		.run = run_seed,
+		.context = options,
+	};
+	struct batch_result result = batch_run(&batch, sum);
 
-	for (uint64_t seed = options->first; seed <= options->last; seed++) {
-		bad += !run_seed(options, seed, sum);
-		if (bad > 0 && !options->all)
-			break;
-	}
-	return bad;
+	if (options->failovers > 0 && result.end == BATCH_FAILOVERS)
+		printf("ended by: %llu failovers\n", (unsigned long long)options->failovers);
+	if (options->seconds > 0 && result.end == BATCH_SECONDS)
+		printf("ended by: %llu seconds\n", (unsigned long long)options->seconds);
+	return result.violations;
 }
 
 /* Every broken rule has to be caught; how many were not. */
@@ -347,7 +360,7 @@ run_story(const struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = {.nodes = 2};
+	struct options options = {.nodes = 2, .jobs = 1};
 	struct counts sum = {0};
 	double began = seconds_now();
 	uint64_t bad;
