@@ -104,7 +104,11 @@ probe_patience(const struct probe *probe)
 	return patience < PROBE_NEW_LIMIT ? PROBE_NEW_LIMIT : patience;
 }
 
-/* While the session is open: each interval, and soon when a question waits for long. */
+/*
+ * While the session is open: each interval, and soon when a question waits for long, or when the
+ * last knock was not answered: one that met a short cut, or whose only packet was lost, says
+ * nothing of the node.
+ */
 static void
 probe_next_knock(struct probe *probe)
 {
@@ -116,6 +120,8 @@ probe_next_knock(struct probe *probe)
 		at = probe->asked_at + probe_patience(probe);
 	if (at <= probe->knocked_at)
 		at = probe->knocked_at + PROBE_NEW_LIMIT;
+	if (probe->seen.asked_new_at != 0 && probe->knocked_at + probe->probe_interval < at)
+		at = probe->knocked_at + probe->probe_interval;
 	loop_timer_set(probe->knock_timer, at);
 }
 

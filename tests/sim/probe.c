@@ -264,7 +264,10 @@ probe_tick(struct sim *sim, struct event *event)
 		}
 	}
 	bool hangs = sim->now - probe->heard_at > PROBE_PATIENCE;
-	if (sim->now - probe->tested_at >= (hangs ? PROBE_PATIENCE : CONNECT_INTERVAL))
+	/* One that was not answered is given up by then, and another follows. */
+	bool again = hangs || probe->sighting.asked_new_at != 0;
+
+	if (sim->now - probe->tested_at >= (again ? PROBE_PATIENCE : CONNECT_INTERVAL))
 		probe_test(sim, event->a, event->b);
 	probe_event(sim, event->a, event->b, probe->interval, probe_tick);
 }

@@ -311,6 +311,25 @@ START_TEST(test_probe_knows_a_stopped_postmaster)
 }
 END_TEST
 
+/* A knock that nobody answered is followed by another at once, not when the next one is due. */
+START_TEST(test_probe_knocks_again_when_nobody_opened)
+{
+	struct seen seen = {0};
+	pgaf_time took = 0;
+
+	watch(&seen);
+	until(&seen, is_answered);
+	probe_set_intervals(seen.probe, INTERVAL, PGAF_SECONDS(6));
+	kill(postmaster, SIGSTOP);
+	until(&seen, is_asked_new);
+	kill(postmaster, SIGCONT);
+	took = until(&seen, is_accepted);
+	printf("accepted %.1f ms after SIGCONT of the postmaster\n", (double)took / 1e6);
+	ck_assert_int_lt(took, PGAF_SECONDS(2));
+	probe_free(seen.probe);
+}
+END_TEST
+
 /* Silence is known by two signs, and the second is not waited for as long as among the living. */
 START_TEST(test_probe_knocks_soon_when_a_question_waits)
 {
@@ -527,6 +546,7 @@ main(void)
 	tcase_add_test(tests, test_probe_calls_a_node_it_never_heard_silent_not_gone);
 	tcase_add_test(tests, test_probe_session_that_is_terminated_is_made_anew);
 	tcase_add_test(tests, test_probe_knows_a_stopped_postmaster);
+	tcase_add_test(tests, test_probe_knocks_again_when_nobody_opened);
 	tcase_add_test(tests, test_probe_knocks_soon_when_a_question_waits);
 	tcase_add_test(tests, test_probe_leaves_a_session_that_hangs);
 	tcase_add_test(tests, test_probe_counts_a_full_server_as_alive);
