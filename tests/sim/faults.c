@@ -121,7 +121,13 @@ fault_undo(struct sim *sim, struct event *event)
 		store_set_quorum(sim, host, sim->store.quorum[host]);
 		break;
 	case SIM_FAULT_NUMBER:
-		store_set_number(sim, sim->store.number_sync);
+		store_set_number(sim, sim->store.settings.number_sync);
+		break;
+	case SIM_FAULT_TIMINGS:
+		operator_sets_timings(sim, TIMINGS_OWN);
+		break;
+	case SIM_FAULT_DROP:
+		operator_asks_back(sim, host);
 		break;
 	case SIM_FAULT_POSTMASTER:
 	case SIM_FAULT_BACKEND:
@@ -187,6 +193,10 @@ strike_request(struct sim *sim, const struct blow *blow)
 		store_set_number(sim, blow->detail);
 	else if (blow->kind == SIM_FAULT_QUORUM)
 		store_set_quorum(sim, blow->host, false);
+	else if (blow->kind == SIM_FAULT_TIMINGS)
+		operator_sets_timings(sim, blow->detail ? TIMINGS_PATIENT : TIMINGS_QUICK);
+	else if (blow->kind == SIM_FAULT_DROP)
+		operator_drops(sim, blow->host);
 	else if (blow->kind == SIM_FAULT_SWITCHOVER)
 		store_request(sim, REQUEST_SWITCHOVER, blow->detail, false);
 	else
@@ -244,6 +254,8 @@ strike_other(struct sim *sim, const struct blow *blow)
 	case SIM_FAULT_LOSS:
 	case SIM_FAULT_QUORUM:
 	case SIM_FAULT_NUMBER:
+	case SIM_FAULT_TIMINGS:
+	case SIM_FAULT_DROP:
 		strike_request(sim, blow);
 		break;
 	case SIM_FAULT_POSTMASTER:
@@ -267,7 +279,7 @@ static bool
 is_request(enum fault fault)
 {
 	return fault == SIM_FAULT_SWITCHOVER || fault == SIM_FAULT_FAILOVER ||
-	       fault == SIM_FAULT_LOSS || fault == SIM_FAULT_NUMBER;
+	       fault == SIM_FAULT_LOSS || fault == SIM_FAULT_NUMBER || fault == SIM_FAULT_TIMINGS;
 }
 
 /* Strikes the monitor's host, whatever was chosen. */
@@ -297,6 +309,8 @@ fault_tell(struct sim *sim, const struct blow *blow)
 	snprintf(number, sizeof number, " to %u", blow->detail);
 	if (blow->kind == SIM_FAULT_NUMBER)
 		more = number;
+	if (blow->kind == SIM_FAULT_TIMINGS)
+		more = blow->detail ? ": patient" : ": quick";
 	if (blow->kind == SIM_FAULT_SWITCHOVER && blow->detail != 0)
 		more = to;
 	if (blow->kind == SIM_FAULT_TERMINATE && blow->detail)
@@ -387,7 +401,9 @@ choose_detail(struct sim *sim, const struct blow *blow)
 	if (blow->kind == SIM_FAULT_SWITCHOVER)
 		return rng_percent(&sim->plan, 50) ? blow->host : 0;
 	if (blow->kind == SIM_FAULT_NUMBER)
-		return sim->store.number_sync > 0 ? 0 : 1;
+		return sim->store.settings.number_sync > 0 ? 0 : 1;
+	if (blow->kind == SIM_FAULT_TIMINGS)
+		return (uint32_t)rng_below(&sim->plan, 2);
 	return 0;
 }
 
@@ -578,7 +594,7 @@ faults_end(struct sim *sim)
 	sim->quiet = true;
 	sim->net.loss = 0;
 	sim->store.disk_until = 0;
-	store_operator_is_done(sim);
+	operator_is_done(sim);
 	if (sim->brk == BREAK_FLAP)
 		sim_after(sim, NULL, PGAF_SECONDS(17), store_flap);
 	for (uint32_t host = 0; host <= sim->nodes; host++) {

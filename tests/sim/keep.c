@@ -333,6 +333,9 @@ keep_start(struct sim *sim, pgaf_node_id node)
 
 	if (keep->proc.alive || !sim->host_up[node])
 		return;
+	/* It was dropped and says so: whoever wants it back has to say that (operator.c). */
+	if (keep->disk_note.role == NOTE_DROPPED)
+		return;
 	proc_start(&keep->proc, node);
 	keep->world = (struct keeper_world){.sim = sim, .node = node};
 	keep->clock_offset = rng_between(&sim->rng, 0, PGAF_SECONDS(1000));

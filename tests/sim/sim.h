@@ -353,6 +353,8 @@ struct keep {
 	char waiting[160];
 	enum pgaf_state last_state;
 	pgaf_time died_at;
+	bool dropped;    /* by an operator, and has not joined again */
+	bool asked_back; /* as soon as it has left */
 };
 
 void keep_start(struct sim *sim, pgaf_node_id node);
@@ -392,7 +394,8 @@ struct simstore {
 	bool session_open[SIM_HOSTS];         /* the keepers', as the store sees them */
 	pgaf_time session_lost_at[SIM_HOSTS]; /* when they were last heard */
 	bool reported[SIM_HOSTS];             /* news the monitor has not read */
-	uint32_t number_sync; /* as the seed has them, but for what an operator does meanwhile */
+	struct settings
+		settings; /* as the seed has them, but for what an operator does meanwhile */
 	bool quorum[SIM_HOSTS];
 	uint32_t promote_version; /* first version of the term that begins with the promotion */
 };
@@ -414,12 +417,27 @@ struct node *store_node(struct snapshot *snap, pgaf_node_id node);
 pgaf_time store_flush_time(struct sim *sim);
 /* The snapshot without asynchronous versions, if another is there. */
 void store_forget_async(struct group *group);
-/* For BREAK_FLAP: each few seconds, for ever. */
 /* Operators' changes while the group runs; at the end everything is as the seed has it. */
 void store_set_quorum(struct sim *sim, pgaf_node_id node, bool quorum);
 void store_set_number(struct sim *sim, uint32_t number);
-void store_operator_is_done(struct sim *sim);
+void store_written_by_operator(struct sim *sim);
+/* For BREAK_FLAP: each few seconds, for ever. */
 void store_flap(struct sim *sim, struct event *event);
+
+/* ---- an operator (operator.c) ------------------------------------------------ */
+
+enum timings {
+	TIMINGS_QUICK,
+	TIMINGS_PATIENT,
+	TIMINGS_OWN, /* the seed's */
+};
+
+void operator_sets_timings(struct sim *sim, enum timings timings);
+/* The node leaves, and joins again once it has left and was asked back, or all faults are over. */
+void operator_drops(struct sim *sim, pgaf_node_id node);
+void operator_asks_back(struct sim *sim, pgaf_node_id node);
+/* Everything is again as the seed has it. */
+void operator_is_done(struct sim *sim);
 
 /* ---- the monitor (mon.c) ------------------------------------------------------ */
 

@@ -98,7 +98,7 @@ store_init(struct sim *sim)
 
 	text_copy(group->formation, sizeof group->formation, "default");
 	store_choose_settings(sim, &group->settings);
-	store->number_sync = group->settings.number_sync;
+	store->settings = group->settings;
 	group->incarnation = rng_next(&sim->rng) | 1;
 	store->truth.may_bootstrap = true;
 	store->born = sim->now;
@@ -152,7 +152,7 @@ store_restore(struct sim *sim)
 	sim->store.truth.group.incarnation = rng_next(&sim->rng) | 1;
 	sim->store.truth.group.went_back = true;
 	sim->store.durable = sim->store.truth;
-	store_operator_is_done(sim);
+	operator_is_done(sim);
 	store_start(sim);
 }
 
@@ -207,6 +207,8 @@ store_orders(const struct sim *sim, pgaf_node_id id, struct keeper_orders *order
 	orders->claimed = group->promotion.claimed && group->promotion.node == id;
 	if (node)
 		orders->goal = node->goal;
+	else if (sim->keep[id].enrolled) /* its row is gone: it was dropped */
+		orders->goal = (struct goal){.state = PGAF_STATE_DROPPED, .epoch = group->epoch};
 	for (uint32_t i = 0; i < truth->count; i++) {
 		const struct node *other = &truth->nodes[i];
 		struct peer *peer = &orders->peers[orders->peer_count];
@@ -368,7 +370,7 @@ store_request(struct sim *sim, enum request_kind kind, pgaf_node_id to, bool all
 }
 
 /* What an operator wrote holds at once; a store that is down is asked again when it is up. */
-static void
+void
 store_written_by_operator(struct sim *sim)
 {
 	const struct snapshot *truth = &sim->store.truth;
@@ -401,14 +403,6 @@ store_set_number(struct sim *sim, uint32_t number)
 		return;
 	settings->number_sync = number;
 	store_written_by_operator(sim);
-}
-
-void
-store_operator_is_done(struct sim *sim)
-{
-	for (pgaf_node_id node = 1; node <= sim->nodes; node++)
-		store_set_quorum(sim, node, sim->store.quorum[node]);
-	store_set_number(sim, sim->store.number_sync);
 }
 
 void

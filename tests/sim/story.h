@@ -43,7 +43,9 @@
 	X(FAILOVER, false, "an operator asks for a failover")                               \
 	X(LOSS, false, "an operator asks for a failover and accepts loss")                  \
 	X(QUORUM, true, "an operator takes a standby out of the quorum")                    \
-	X(NUMBER, true, "an operator changes number_sync_standbys")
+	X(NUMBER, true, "an operator changes number_sync_standbys")                         \
+	X(TIMINGS, true, "an operator changes the timings")                                 \
+	X(DROP, true, "an operator drops the node")
 
 enum fault {
 #define FAULT_ENUM(name, lasts, text) SIM_FAULT_##name,
@@ -86,7 +88,8 @@ struct blow {
 	enum fault kind;
 	uint32_t host;
 	uint32_t detail; /* one way: 1 = what it sends, 2 = what it hears; TERMINATE: 1 = told
-	                    * twice; SWITCHOVER: to which node, 0 = any; NUMBER: the number */
+	                    * twice; SWITCHOVER: to which node, 0 = any; NUMBER: the number;
+	                    * TIMINGS: enum timings */
 	enum since since;
 	uint32_t number; /* of failovers or sets, from 1 */
 	pgaf_time at;

@@ -22,7 +22,7 @@ build(uint64_t seed)
 {
 	sim = sim_new(seed, 2, BREAK_NONE);
 	sim->store.truth.group.settings.number_sync = 0;
-	sim->store.number_sync = 0;
+	sim->store.settings.number_sync = 0;
 	ck_assert(sim_build(sim, PGAF_SECONDS(60)));
 	for (uint32_t i = 0; i < sim->store.truth.count; i++) {
 		sim->store.truth.nodes[i].priority = 50;
