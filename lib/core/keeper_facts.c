@@ -211,6 +211,9 @@ upstream_answer(const struct keeper_view *view)
 	pgaf_node_id upstream = runs ? view->seen.upstream : view->followed;
 	uint32_t admission = runs ? view->seen.admission : view->followed_as;
 
+	/* Only the step asks why nothing comes: its WAL may be gone, and then it needs a copy. */
+	if (view->dry && goal->state == PGAF_STATE_CATCHINGUP)
+		return K_UPSTREAM_WRONG;
 	return upstream == goal->upstream && (upstream == 0 || admission == goal->admission)
 	               ? K_UPSTREAM_RIGHT
 	               : K_UPSTREAM_WRONG;

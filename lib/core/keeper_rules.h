@@ -184,6 +184,7 @@ struct keeper_view {
 	bool                 link_open;
 	pgaf_node_id         followed;     /* upstream configured by this process's last FOLLOW */
 	uint32_t             followed_as;  /* … under this admission */
+	bool                 dry;          /* a standby that has not streamed for long */
 };
 
 void keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_facts *facts);

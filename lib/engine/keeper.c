@@ -447,6 +447,20 @@ keeper_on_exit(struct keeper *keeper, pgaf_time now, bool inside)
 	postgres_exited(keeper, inside, true);
 }
 
+static void
+see_stream(struct keeper *keeper, const struct observation *seen)
+{
+	if (!seen->streaming)
+		keeper->streaming_since = 0;
+	else if (keeper->streaming_since == 0)
+		keeper->streaming_since = keeper->now;
+	if (seen->streaming || seen->pg != PG_STANDBY)
+		keeper->dry_since = 0;
+	else if (keeper->dry_since == 0)
+		keeper->dry_since = keeper->now;
+	keeper->view.dry = keeper->dry_since != 0 && keeper->now - keeper->dry_since >= DRY_AFTER;
+}
+
 void
 keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observation *seen)
 {
@@ -457,10 +471,7 @@ keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observa
 	keeper->looking = false;
 	see_restart(keeper, seen);
 	see_members(keeper, seen);
-	if (!seen->streaming)
-		keeper->streaming_since = 0;
-	else if (keeper->streaming_since == 0)
-		keeper->streaming_since = now;
+	see_stream(keeper, seen);
 	view->seen = *seen;
 	view->seen_known = true;
 	see_drift(keeper, seen);

@@ -24,6 +24,7 @@
 /* A stream that is open for this long and brought nothing has nothing to bring. */
 #define STALL_LIMIT   PGAF_MSEC(250) /* later than this is a process that was not scheduled */
 #define STREAM_QUIET  PGAF_MSEC(150)
+#define DRY_AFTER     PGAF_SECONDS(10) /* without a stream: why is asked */
 
 struct keeper {
 	struct keeper_options    options;
@@ -77,6 +78,7 @@ struct keeper {
 	pgaf_time                seen_at;       /* last observation */
 	pgaf_time                slot_lost_at; /* first seen; 0: no slot is lost */
 	pgaf_time                streaming_since; /* 0: does not stream */
+	pgaf_time                dry_since;       /* runs as a standby and does not stream; 0 no */
 	uint32_t                 peer_count;
 	struct peer_view         peers[PGAF_NODES_MAX];
 	pgaf_time                peer_at[PGAF_NODES_MAX];

@@ -31,10 +31,10 @@ enum difference {
 	NEEDS_CONFIG = 1 << 13, /* what is ours to configure is not written */
 	NEEDS_ROLES = 1 << 14,
 	NEEDS_SLOTS = 1 << 15,
-	NEW = 1 << 16,          /* created a moment ago */
-	ELSEWHERE = 1 << 17,    /* follows another upstream than the goal's */
+	NEW = 1 << 16,       /* created a moment ago */
+	ELSEWHERE = 1 << 17, /* follows another upstream than the goal's */
 	MAY_REWIND = 1 << 18,
-	KEPT = 1 << 19,         /* divergent WAL was kept aside */
+	KEPT = 1 << 19,           /* divergent WAL was kept aside */
 	OTHER_TIMELINE = 1 << 20, /* not on the timeline of the note */
 	COMES_UP = 1 << 21,     /* not consistent yet */
 	CLOSED = 1 << 22,       /* started with clients held back */
@@ -56,10 +56,10 @@ struct example {
 	enum keeper_claim claim;
 };
 
-#define EXAMPLE(number, goal_word, role_word, pg_word, ...)                               \
-	{                                                                                 \
-		.rule = (number), .goal = PGAF_STATE_##goal_word,                         \
-		.role = NOTE_##role_word, .pg = PG_##pg_word, .differences = __VA_ARGS__  \
+#define EXAMPLE(number, goal_word, role_word, pg_word, ...)                                 \
+	{                                                                                   \
+		.rule = (number), .goal = PGAF_STATE_##goal_word, .role = NOTE_##role_word, \
+		.pg = PG_##pg_word, .differences = __VA_ARGS__                              \
 	}
 
 static const struct example examples[] = {
@@ -68,7 +68,7 @@ static const struct example examples[] = {
 	EXAMPLE(110, PRIMARY, FENCED, PRIMARY, 0),
 	EXAMPLE(112, PREPARE_PROMOTION, PROMOTING, PRIMARY, 0, .claim = K_CLAIM_LOST),
 	EXAMPLE(114, PREPARE_PROMOTION, PROMOTING, PRIMARY, OTHER_TIMELINE,
-	        .claim = K_CLAIM_GRANTED),
+                .claim = K_CLAIM_GRANTED),
 	EXAMPLE(118, WAIT_PRIMARY, PRIMARY, EXITED, ASYNC | UNPROVED | UNNOTED | CRASHED),
 	EXAMPLE(118, WAIT_PRIMARY, PRIMARY, STOPPED, ASYNC | UNPROVED | UNNOTED | NO_START),
 	EXAMPLE(120, PRIMARY, PRIMARY, EXITED, 0),
@@ -172,9 +172,9 @@ static const struct example examples[] = {
 	EXAMPLE(740, PREPARE_PROMOTION, STANDBY, STANDBY, 0),
 	EXAMPLE(748, PREPARE_PROMOTION, PROMOTING, STOPPED, 0, .claim = K_CLAIM_GRANTED),
 	EXAMPLE(750, PREPARE_PROMOTION, PROMOTING, STANDBY, OTHER_TIMELINE,
-	        .claim = K_CLAIM_GRANTED),
+                .claim = K_CLAIM_GRANTED),
 	EXAMPLE(752, PREPARE_PROMOTION, PROMOTING, STOPPED, OTHER_TIMELINE,
-	        .claim = K_CLAIM_GRANTED),
+                .claim = K_CLAIM_GRANTED),
 	EXAMPLE(790, PREPARE_PROMOTION, STANDBY, STARTING, 0),
 
 	EXAMPLE(800, REPORT_LSN, STANDBY, STANDBY, ELSEWHERE),
@@ -566,6 +566,13 @@ START_TEST(test_an_upstream_is_right_with_its_admission)
 
 	view_of(&(struct example)EXAMPLE(650, SECONDARY, STANDBY, STANDBY, 0), &view);
 	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	view.dry = true; /* a member without a stream is the monitor's affair */
+	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	view.orders.goal.state = PGAF_STATE_CATCHINGUP; /* another one asks why */
+	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_WRONG);
+	view.dry = false;
+	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	view.orders.goal.state = PGAF_STATE_SECONDARY;
 	view.seen.admission = 4;
 	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_WRONG);
 	view.seen.pg = PG_STOPPED; /* then it is what this process configured */
