@@ -140,6 +140,7 @@ fault_undo(struct sim *sim, struct event *event)
 	case SIM_FAULT_SWITCHOVER:
 	case SIM_FAULT_FAILOVER:
 	case SIM_FAULT_LOSS:
+	case SIM_FAULT_BURST:
 	case SIM_FAULT_COUNT:
 		break;
 	}
@@ -179,6 +180,8 @@ strike_disk(struct pg *pg, enum fault fault, pgaf_time now, pgaf_time length)
 		pg->slow_until = now + length;
 	} else if (fault == SIM_FAULT_DISK_FULL) {
 		pg->full_until = now + length;
+	} else if (fault == SIM_FAULT_BURST) {
+		pg->at.lsn += pg->status == PG_PRIMARY ? WAL_BURST : 0;
 	} else {
 		pg->disk_since = now;
 		pg->disk_until = now + length;
@@ -229,14 +232,14 @@ strike_other(struct sim *sim, const struct blow *blow)
 	case SIM_FAULT_DISK:
 	case SIM_FAULT_DISK_SLOW:
 	case SIM_FAULT_DISK_FULL:
+	case SIM_FAULT_BURST:
 		strike_disk(&sim->pg[host], blow->kind, sim->now, blow->length);
 		break;
 	case SIM_FAULT_STORE_DISK:
 		sim->store.disk_until = sim->now + blow->length;
 		break;
 	case SIM_FAULT_TERMINATE:
-		keep_terminate(sim, host);
-		if (blow->detail)
+		for (uint32_t i = 0; i <= blow->detail; i++)
 			keep_terminate(sim, host);
 		break;
 	case SIM_FAULT_LEAVE:

@@ -112,6 +112,8 @@ step_brief(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		return step_ends(run, STEP_FAILED, "it is not open for writes");
 	if (run->order.step == STEP_KEEP_WAL && sim->brk != BREAK_KEEP)
 		pg->kept = pg_end(pg);
+	if (run->order.step == STEP_SLOTS)
+		slots_make(sim, node);
 	if (run->order.step == STEP_CUT_CLIENTS)
 		clients_cut(sim, node);
 	return step_ends(run, STEP_DONE, "");
@@ -282,7 +284,8 @@ step_follow(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		if (pg->receiver.streaming && pg->receiver.admission == run->order.goal.admission)
 			return step_ends(run, STEP_DONE, "");
 		if (sim->now - run->began > PGAF_SECONDS(6))
-			return step_ends(run, STEP_FAILED, "it does not stream from there");
+			return step_ends(run, pg->wal_gone ? STEP_REFUSED : STEP_FAILED,
+			                 "it does not stream from there");
 		return PGAF_MSEC(20);
 	}
 }
@@ -423,6 +426,7 @@ step_settle(struct sim *sim, pgaf_node_id node, struct run_step *run)
 		pg->at.lsn = (pg->at.lsn + SEGMENT) & ~(SEGMENT - 1);
 		return busy;
 	}
+	slots_make(sim, node);
 	pg_checkpoint(sim, node);
 	return step_ends(run, STEP_DONE, "");
 }

@@ -15,6 +15,8 @@
 #define SLOW_FACTOR 100
 #define BEAT_MS 3
 #define RECORD_BYTES 120
+/* max_wal_size: so much brings the next checkpoint. */
+#define MAX_WAL (UINT64_C(48) << 20)
 
 static void pg_tick(struct sim *sim, struct event *event);
 
@@ -176,10 +178,17 @@ pg_tick(struct sim *sim, struct event *event)
 	pgaf_node_id node = event->a;
 
 	stream_tick(sim, node);
+	if (sim->pg[node].status == PG_STANDBY)
+		slots_advance(sim, node);
 	/* Checkpoints of its own: while they sync, the checkpointer takes no new settings. */
-	if (!sim->quiet && rng_once_in(&sim->postgres, 60))
+	if (!sim->quiet && rng_once_in(&sim->postgres, 60)) {
 		sim->pg[node].checkpointer_busy_until =
 			sim->now + rng_between(&sim->postgres, PGAF_MSEC(50), PGAF_SECONDS(5));
+		slots_checkpoint(sim, node);
+	}
+	if (sim->pg[node].status == PG_PRIMARY &&
+	    sim->pg[node].flush - sim->pg[node].redo > MAX_WAL)
+		pg_checkpoint(sim, node);
 	sim_after(sim, &sim->pg[node].proc, PGAF_MSEC(500), pg_tick)->a = node;
 	if (sim->pg[node].status == PG_STARTING)
 		pg_consistent(sim, event);
@@ -454,6 +463,9 @@ pg_copy(struct sim *sim, pgaf_node_id from, pgaf_node_id to)
 	pg->upstream = 0;
 	pg->admission = 0;
 	pg->closed = false;
+	memset(pg->slots, 0, sizeof pg->slots);
+	pg->wal_from = pg->redo;
+	pg->wal_gone = false;
 }
 
 void
@@ -471,6 +483,7 @@ pg_rewind(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream)
 	pg->was_primary = false;
 	pg->standby_signal = true;
 	pg->file = (struct sync_set){0};
+	pg->wal_gone = false;
 }
 
 void
@@ -492,6 +505,7 @@ pg_checkpoint(struct sim *sim, pgaf_node_id node)
 
 	pg->disk_branch = pg->at.branch;
 	pg->redo = pg->flush;
+	slots_checkpoint(sim, node);
 	if (pg->status == PG_PRIMARY)
 		pg->at.lsn += RECORD_BYTES;
 }
@@ -564,6 +578,7 @@ pg_observe(const struct sim *sim, pgaf_node_id node, struct observation *seen)
 		.disk_timeline = sim->branches[pg->disk_branch].number,
 		.disk_free = UINT64_C(1) << 36,
 		.disk_ms = pg_disk_beat(sim, pg),
+		.slot_lost = slots_lost(pg),
 	};
 	if (pg_disk_is_full(sim, node)) {
 		seen->vetoes |= VETO_BIT(DISK_FULL);

@@ -156,6 +156,7 @@ uint32_t wal_branch(struct sim *sim, pgaf_node_id writer, uint32_t number, struc
 #define WAITERS_MAX 16
 #define SESSIONS_MAX STORY_SESSIONS_MAX
 #define SEGMENT (UINT64_C(16) << 20)
+#define WAL_BURST (UINT64_C(64) << 20) /* more than a slot may keep */
 
 struct walsender {
 	bool used;
@@ -182,6 +183,12 @@ struct walreceiver {
 	pgaf_time heard_at;
 	pgaf_time last_arrival; /* of what was sent to the upstream */
 	pgaf_lsn upstream_lsn;
+};
+
+/* Of one other node; 0 = there is none. */
+struct slot {
+	pgaf_lsn restart; /* it keeps the WAL from here on */
+	bool lost;        /* invalidated: nobody streams through it any more */
 };
 
 /* A commit that waits for standbys. */
@@ -238,6 +245,9 @@ struct pg {
 	bool poisoned;
 	struct walreceiver receiver;
 	struct walsender senders[WALSENDERS_MAX];
+	struct slot slots[SIM_HOSTS];
+	pgaf_lsn wal_from; /* older WAL was removed */
+	bool wal_gone;     /* its upstream said so of what it asked for last */
 	struct waiter waiters[WAITERS_MAX];
 	uint32_t waiter_count;
 	struct client sessions[SESSIONS_MAX];
@@ -281,6 +291,14 @@ void stream_end_all(struct sim *sim, pgaf_node_id node);
 void stream_pump(struct sim *sim, pgaf_node_id node);
 bool stream_is_drained(const struct sim *sim, pgaf_node_id node);
 void stream_connect(struct sim *sim, pgaf_node_id node);
+
+/* Slots (slots.c). */
+void slots_checkpoint(struct sim *sim, pgaf_node_id node);
+void slots_make(struct sim *sim, pgaf_node_id node);
+void slots_advance(struct sim *sim, pgaf_node_id node);
+void slot_confirm(struct pg *pg, pgaf_node_id standby, pgaf_lsn flush);
+bool slot_serves(const struct pg *pg, pgaf_node_id standby);
+pgaf_node_id slots_lost(const struct pg *pg);
 
 /* Synchronous commit (sync.c). */
 void sync_names_changed(struct sim *sim, pgaf_node_id node);

@@ -45,7 +45,8 @@
 	X(QUORUM, true, "an operator takes a standby out of the quorum")                    \
 	X(NUMBER, true, "an operator changes number_sync_standbys")                         \
 	X(TIMINGS, true, "an operator changes the timings")                                 \
-	X(DROP, true, "an operator drops the node")
+	X(DROP, true, "an operator drops the node")                                         \
+	X(BURST, false, "its clients write more WAL than a slot may keep")
 
 enum fault {
 #define FAULT_ENUM(name, lasts, text) SIM_FAULT_##name,

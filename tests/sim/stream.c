@@ -38,6 +38,7 @@ receiver_refused(struct sim *sim, struct event *event)
 		return;
 	if (pg->receiver.streaming)
 		TRACE(sim, host_name(node), "postgres > its upstream ended the stream");
+	pg->wal_gone = event->b != 0;
 	pg->receiver = (struct walreceiver){0};
 	if (pg->upstream != 0)
 		sim_after(sim, &pg->proc, RETRY_TIME, receiver_retry)->a = node;
@@ -96,12 +97,14 @@ receiver_data(struct sim *sim, struct event *event)
 static void
 refuse(struct sim *sim, pgaf_node_id node, pgaf_node_id standby, uint64_t id)
 {
+	struct pg *pg = &sim->pg[node];
 	struct event *event = net_send(
 		sim,
 		(struct route_to){.from = node, .to = standby, .receiver = &sim->pg[standby].proc},
 		receiver_refused);
 
 	event->a = standby;
+	event->b = slot_serves(pg, standby) && sim->pg[standby].flush < pg->wal_from;
 	event->x = id;
 }
 
@@ -117,6 +120,7 @@ sender_reply(struct sim *sim, struct event *event)
 	sender->flush = event->y;
 	sender->replay = event->z;
 	sender->data_under_way = false;
+	slot_confirm(&sim->pg[node], sender->standby, sender->flush);
 	sync_release(sim, node, sender);
 	stream_pump(sim, node);
 }
@@ -184,7 +188,8 @@ sender_start(struct sim *sim, struct event *event)
 	}
 	if (!sender || !pg_accepts(pg) || pg->promoting_since != 0 ||
 	    sim->pg[standby].system_identifier != pg->system_identifier ||
-	    !history_serves(sim, pg, asked)) {
+	    !history_serves(sim, pg, asked) || !slot_serves(pg, standby) ||
+	    asked.lsn < pg->wal_from) {
 		refuse(sim, node, standby, event->x);
 		return;
 	}
