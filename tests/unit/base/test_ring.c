@@ -8,39 +8,30 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "base/ring.h"
+#include "unit/root.h"
 
 #define NAME "story"
 #define HEAD "head\n"
 
-static char root[64];
+static char root[ROOT_MAX];
 static char directory[128];
 static struct pgaf_error error;
 
 static void
 start(void)
 {
-	snprintf(root, sizeof(root), "/tmp/pgaf-ring-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	root_make(root, "ring");
 	snprintf(directory, sizeof(directory), "%s/recording", root);
 }
 
 static void
 stop(void)
 {
-	char *argv[] = {"/bin/rm", "-rf", root, NULL};
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	root_remove(root);
 }
 
 static struct ring *

@@ -7,7 +7,6 @@
  */
 
 #include <check.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,7 @@
 #include "store/postgres_parts.h"
 #include "store/target.h"
 #include "unit/memory/alloc.h"
+#include "unit/root.h"
 
 #define RUNS_MOST 2000
 #define TURNS 20 /* of a daemon's loop, none of which waits */
@@ -74,28 +74,18 @@ torture(scenario_fn scenario)
 
 /* ---- a directory ------------------------------------------------------------------------- */
 
-static char root[64];
-
-static int
-remove_entry(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-	(void)about;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
+static char root[ROOT_MAX];
 
 static void
 set_up(void)
 {
-	text_copy(root, sizeof(root), "/tmp/pgaf-memory-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	root_make(root, "memory");
 }
 
 static void
 tear_down(void)
 {
-	nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	root_remove(root);
 }
 
 static void

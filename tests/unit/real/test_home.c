@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <pgaf/keeper.h>
@@ -16,30 +15,22 @@
 #include "engine/real/api.h"
 #include "engine/real/home.h"
 #include "engine/real/identity.h"
+#include "unit/root.h"
 
-static char root[64];
+static char root[ROOT_MAX];
 static char pgdata[128];
 
 static void
 start(void)
 {
-	snprintf(root, sizeof(root), "/tmp/pgaf-home-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	root_make(root, "home");
 	snprintf(pgdata, sizeof(pgdata), "%s/data", root);
 }
 
 static void
 stop(void)
 {
-	char *argv[] = {"/bin/rm", "-rf", root, NULL};
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	root_remove(root);
 }
 
 /* ---- directories and locks ---------------------------------------------------------- */

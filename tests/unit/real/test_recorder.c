@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -16,10 +15,11 @@
 #include "core/decide.h"
 #include "engine/real/recorder.h"
 #include "loop/loop.h"
+#include "unit/root.h"
 
 #define LIMIT PGAF_SECONDS(20)
 
-static char root[64];
+static char root[ROOT_MAX];
 static char directory[128];
 static struct loop *loop;
 static unsigned failures, recoveries;
@@ -36,8 +36,7 @@ take_log(void *ctx, const struct pgaf_log *record)
 static void
 start(void)
 {
-	snprintf(root, sizeof(root), "/tmp/pgaf-recorder-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	root_make(root, "recorder");
 	snprintf(directory, sizeof(directory), "%s/recording", root);
 	loop = loop_new(&error);
 	ck_assert_ptr_nonnull(loop);
@@ -47,16 +46,8 @@ start(void)
 static void
 stop(void)
 {
-	char *argv[] = {"/bin/rm", "-rf", root, NULL};
-	int status = 0;
-	pid_t pid = fork();
-
 	loop_free(loop);
-	if (pid == 0) {
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	root_remove(root);
 }
 
 static struct recorder *
