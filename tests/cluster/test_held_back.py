@@ -51,9 +51,11 @@ def stays_closed(knocker, node, start, seconds):
     """For so long no client comes in, and load balancers are told so; our own roles do."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
+        refused = knocker.refused
         assert not knocker.on(start), node.keeper.log_tail()
         assert node.http("/primary")[0] == 503
-        time.sleep(0.05)
+        proc.wait_for(lambda n=refused: knocker.refused > n, 5,
+                      lambda: f"the next knock is refused; {knocker.on(start)}")
     assert start_time(node) == start, "it was started again meanwhile"
     assert any("pg_hba.conf rejects" in text for text in knocker.refusals), knocker.refusals
 

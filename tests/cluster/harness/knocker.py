@@ -16,6 +16,8 @@ class Knocker:
         self.pause = pause
         self.sessions = []
         self.refusals = set()
+        self.refused = 0		# how often so far
+        self.counting = threading.Lock()
         self.stopping = threading.Event()
         self.threads = [threading.Thread(target=self._knock, daemon=True) for _ in range(2)]
 
@@ -35,6 +37,8 @@ class Knocker:
                 conn = psycopg2.connect(self.conninfo)
             except psycopg2.OperationalError as error:
                 self.refusals.add(str(error).split("\n", maxsplit=1)[0])
+                with self.counting:
+                    self.refused += 1
                 continue
             try:
                 with conn.cursor() as cursor:
