@@ -13,35 +13,13 @@
 #include "base/pure/text.h"
 #include "core/codec_field.h"
 #include "core/decide.h"
+#include "unit/core/pair.h"
 
 #include <pgaf/error.h>
 
 #define NOW PGAF_SECONDS(100000)
 #define PARTS_MAX 8
 #define DECISIONS_MAX 8 /* in a row */
-
-/* Where every input begins: a primary and its standby, all well. */
-static const char pair[] =
-	"group formation=default epoch=10 incarnation=77 system_identifier=4711 primary=1 "
-	"timeline=1 "
-	"next_timeline=2 next_version=6 next_admission=4 possible=3:1/2.3 high_lsn=0/3000000\n"
-	"settings\n"
-	"timers listening_since=600s\n"
-	"node id=1 name=node1 host=h1 port=5432 priority=50 quorum=true bootstrap=true\n"
-	"goal state=primary epoch=9 rule=650 timeline=1 set=3:1/2.3\n"
-	"report state=primary epoch=9 incarnation=77 run=1 pg=primary system_identifier=4711 "
-	"timeline=1 disk_timeline=1 lsn=0/3000000 has_data=true in_force_version=3 "
-	"in_force_timeline=1 writer=true members=2.3:streaming:0/3000000:0/3000000\n"
-	"sighting answered_at=100ms accepted_at=100ms timeline=1 lsn=0/3000000\n"
-	"watch reported_at=200ms session=open\n"
-	"node id=2 name=node2 host=h2 port=5432 priority=50 quorum=true bootstrap=true admission=3 "
-	"high_lsn=0/2FFFFFF\n"
-	"goal state=secondary epoch=8 rule=740 timeline=1 admission=3 upstream=1 may_rewind=true\n"
-	"report state=secondary epoch=9 incarnation=77 run=2 pg=standby system_identifier=4711 "
-	"timeline=1 disk_timeline=1 lsn=0/3000000 lsn_complete=true replay=0/3000000 has_data=true "
-	"streaming_admission=3 streaming=true history_proved=true caught_up=true\n"
-	"sighting answered_at=100ms accepted_at=100ms in_recovery=true timeline=1 lsn=0/3000000\n"
-	"watch reported_at=200ms session=open\n";
 
 /* The monitor's clock does not stand before it has seen something, nor before it started. */
 static void
@@ -163,7 +141,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *rest = parts;
 	int decisions = 0;
 
-	FUZZ_CHECK(codec_read_snapshot(pair, NOW, &group, &error) == 0);
+	/* Every input begins with a primary and its standby, all well. */
+	FUZZ_CHECK(codec_read_snapshot(pair_text, NOW, &group, &error) == 0);
 	for (int part = 0; part < PARTS_MAX && *rest != '\0'; part++) {
 		if (codec_read_snapshot(next_part(&rest), NOW, &snap, &error) < 0) {
 			FUZZ_CHECK(error.code == PGAF_EINVAL && error.text[0] != '\0');

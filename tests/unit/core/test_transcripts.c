@@ -23,6 +23,7 @@
 #include "core/codec.h"
 #include "core/decide.h"
 #include "core/rules.h"
+#include "unit/core/situation.h"
 
 #define NOW PGAF_SECONDS(1000)
 #define ROUNDS_MOST 12
@@ -33,86 +34,10 @@ static size_t seen_count;
 
 /* ---- the group ----------------------------------------------------------------------- */
 
-static const char pair_text[] =
-	"group formation=default epoch=10 incarnation=77 system_identifier=4711 primary=1 "
-	"timeline=1 "
-	"next_timeline=2 next_version=6 next_admission=4 possible=3:1/2.3 high_lsn=0/3000000\n"
-	"settings\n"
-	"timers listening_since=600s\n"
-	"node id=1 name=node1 host=h1 port=5432 priority=50 quorum=true bootstrap=true\n"
-	"goal state=primary epoch=9 rule=650 timeline=1 set=3:1/2.3\n"
-	"report state=primary epoch=9 incarnation=77 run=1 pg=primary system_identifier=4711 "
-	"timeline=1 disk_timeline=1 lsn=0/3000000 has_data=true in_force_version=3 "
-	"in_force_timeline=1 writer=true members=2.3:streaming:0/3000000:0/3000000\n"
-	"sighting answered_at=100ms accepted_at=100ms timeline=1 lsn=0/3000000\n"
-	"watch reported_at=200ms session=open\n"
-	"node id=2 name=node2 host=h2 port=5432 priority=50 quorum=true bootstrap=true admission=3 "
-	"high_lsn=0/2FFFFFF\n"
-	"goal state=secondary epoch=8 rule=740 timeline=1 admission=3 upstream=1 may_rewind=true\n"
-	"report state=secondary epoch=9 incarnation=77 run=2 pg=standby system_identifier=4711 "
-	"timeline=1 disk_timeline=1 lsn=0/3000000 lsn_complete=true replay=0/3000000 has_data=true "
-	"streaming_admission=3 streaming=true history_proved=true caught_up=true\n"
-	"sighting answered_at=100ms accepted_at=100ms in_recovery=true timeline=1 lsn=0/3000000\n"
-	"watch reported_at=200ms session=open\n";
-
 struct scene {
 	struct snapshot snap;
 	char said[FILE_MAX];
 };
-
-/* The text of the snapshot with keys of one line changed. */
-static void
-line_patch(char *text, size_t room, const char *word, unsigned node, const char *pairs)
-{
-	char out[CODEC_SNAPSHOT_MAX];
-	struct text to = TEXT(out);
-	unsigned current = 0;
-	bool done = false;
-
-	out[0] = '\0';
-	for (char *line = text, *next; *line != '\0'; line = next) {
-		char *end = strchr(line, '\n');
-		size_t length = strlen(word);
-
-		next = end + 1;
-		if (strncmp(line, "node ", 5) == 0)
-			current++;
-		if (strncmp(line, word, length) != 0 ||
-		    (line[length] != ' ' && line[length] != '\n') ||
-		    (node != 0 && current != node)) {
-			text_add_bytes(&to, line, (size_t)(next - line));
-			continue;
-		}
-		done = true;
-		text_add(&to, word);
-		/* Old keys that are not changed, then the new ones; "key=" alone removes. */
-		for (char *at = line + length; at < end;) {
-			size_t token = strcspn(at + 1, " \n");
-			size_t key = strcspn(at + 1, "=");
-			char name[64];
-
-			snprintf(name, sizeof(name), " %.*s=", (int)key, at + 1);
-			char padded[1024];
-			snprintf(padded, sizeof(padded), " %s", pairs);
-			if (strstr(padded, name) == NULL)
-				text_add_bytes(&to, at, token + 1);
-			at += token + 1;
-		}
-		for (const char *at = pairs; *at != '\0';) {
-			size_t token = strcspn(at, " \n");
-
-			if (token > 0 && at[token - 1] != '=')
-				text_addf(&to, " %.*s", (int)token, at);
-			at += token + (at[token] == ' ');
-			if (*at == '\n')
-				break;
-		}
-		text_add(&to, "\n");
-	}
-	ck_assert_msg(done, "no line \"%s\" for node %u", word, node);
-	ck_assert(!to.cut);
-	text_copy(text, room, out);
-}
 
 static void
 scene_read(struct scene *scene, const char *text)
@@ -158,33 +83,6 @@ scene_decide(struct scene *scene)
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-static void
-scene_line(char *text, size_t room, const char *line)
-{
-	char word[32];
-	unsigned node;
-	int used = 0;
-
-	if (strncmp(line, "pair", 4) == 0) {
-		text_copy(text, room, pair_text);
-		return;
-	}
-	if (strncmp(line, "single", 6) == 0) {
-		text_copy(text, room, pair_text);
-		*strstr(text, "node id=2") = '\0';
-		line_patch(text, room, "group", 0, "possible=3:async next_admission=1");
-		line_patch(text, room, "goal", 1, "state=single rule=800 set=3:async");
-		line_patch(text, room, "report", 1, "state=single members=");
-		return;
-	}
-	if (sscanf(line, "%31s %u %n", word, &node, &used) == 2 && used > 0) {
-		line_patch(text, room, word, node, line + used);
-		return;
-	}
-	ck_assert_msg(sscanf(line, "%31s %n", word, &used) == 1, "%s", line);
-	line_patch(text, room, word, 0, line + used);
-}
-
 static char *
 file_read(const char *path)
 {
@@ -214,7 +112,7 @@ case_run(char *at, struct text *fresh, const char *path)
 		snprintf(line, sizeof(line), "%.*s", (int)length, at);
 		text_addf(fresh, "%s\n", line);
 		if (line[0] != '#' && line[0] != '\0')
-			scene_line(text, sizeof(text), line);
+			situation_change(text, sizeof(text), line);
 	}
 	scene_read(&scene, text);
 	scene_decide(&scene);
