@@ -46,6 +46,16 @@ seen(const struct snapshot *snap)
 #define ASSERT_SEEN(snap, word) \
 	ck_assert_str_eq(evidence_name(seen(snap)), evidence_name(EVIDENCE_##word))
 
+/* The moment `at` of the snapshot is one silence limit ago, and a nanosecond less before. */
+static void
+check_border(const struct snapshot *snap, pgaf_time *at, enum evidence before, enum evidence then)
+{
+	*at = NOW - LIMIT + 1;
+	ck_assert_str_eq(evidence_name(seen(snap)), evidence_name(before));
+	--*at;
+	ck_assert_str_eq(evidence_name(seen(snap)), evidence_name(then));
+}
+
 /* ---- classes ------------------------------------------------------------------------------ */
 
 START_TEST(test_answers_and_accepts_is_ok)
@@ -153,10 +163,7 @@ START_TEST(test_it_was_not_listened_to_long_enough)
 
 	pair_of(&snap);
 	snap.nodes[0].sighting.answered_at = 0;
-	snap.listening_since = NOW - LIMIT + 1;
-	ASSERT_SEEN(&snap, UNKNOWN);
-	snap.listening_since--;
-	ASSERT_SEEN(&snap, SILENT);
+	check_border(&snap, &snap.listening_since, EVIDENCE_UNKNOWN, EVIDENCE_SILENT);
 }
 END_TEST
 
@@ -167,10 +174,7 @@ START_TEST(test_silence_begins_at_the_limit)
 	struct snapshot snap;
 
 	pair_of(&snap);
-	snap.nodes[0].sighting.answered_at = NOW - LIMIT + 1;
-	ASSERT_SEEN(&snap, OK);
-	snap.nodes[0].sighting.answered_at--;
-	ASSERT_SEEN(&snap, SILENT);
+	check_border(&snap, &snap.nodes[0].sighting.answered_at, EVIDENCE_OK, EVIDENCE_SILENT);
 	ck_assert_str_eq(health_of(&snap, &snap.nodes[0], NOW), "down");
 }
 END_TEST
@@ -181,10 +185,7 @@ START_TEST(test_silence_means_nothing_to_a_monitor_that_hears_nobody)
 
 	pair_of(&snap);
 	snap.nodes[0].sighting.answered_at = NOW - 2 * LIMIT;
-	snap.nodes[1].sighting.answered_at = NOW - LIMIT + 1;
-	ASSERT_SEEN(&snap, SILENT);
-	snap.nodes[1].sighting.answered_at--;
-	ASSERT_SEEN(&snap, OK);
+	check_border(&snap, &snap.nodes[1].sighting.answered_at, EVIDENCE_SILENT, EVIDENCE_OK);
 	snap.nodes[1].sighting.answered_at = 0;
 	ASSERT_SEEN(&snap, OK);
 }
@@ -217,10 +218,8 @@ START_TEST(test_no_new_connection_counts_from_the_first_unanswered)
 	struct snapshot snap;
 
 	pair_of(&snap);
-	snap.nodes[0].sighting.asked_new_at = NOW - LIMIT + 1;
-	ASSERT_SEEN(&snap, OK);
-	snap.nodes[0].sighting.asked_new_at--;
-	ASSERT_SEEN(&snap, NO_NEW_CONNECTIONS);
+	check_border(&snap, &snap.nodes[0].sighting.asked_new_at, EVIDENCE_OK,
+	             EVIDENCE_NO_NEW_CONNECTIONS);
 	ck_assert_str_eq(health_of(&snap, &snap.nodes[0], NOW), "degraded");
 }
 END_TEST

@@ -341,20 +341,22 @@ answer_of(const struct keeper_view *view, enum keeper_fact fact)
 	return facts.answer[fact];
 }
 
+#define ASSERT_ANSWER(view, fact, word) ck_assert_uint_eq(answer_of(view, KF_##fact), K_##word)
+
 START_TEST(test_an_answer_counts_until_two_reports_are_overdue)
 {
 	struct keeper_view view;
 
 	view_of(&calm, &view);
 	view.answered_at = NOW - 2 * view.orders.settings.report_interval;
-	ck_assert_uint_eq(answer_of(&view, KF_CONTACT), K_CONTACT_FRESH);
+	ASSERT_ANSWER(&view, CONTACT, CONTACT_FRESH);
 	view.answered_at--;
-	ck_assert_uint_eq(answer_of(&view, KF_CONTACT), K_CONTACT_STALE);
+	ASSERT_ANSWER(&view, CONTACT, CONTACT_STALE);
 	view.answered_at = 0;
-	ck_assert_uint_eq(answer_of(&view, KF_CONTACT), K_CONTACT_NEVER);
+	ASSERT_ANSWER(&view, CONTACT, CONTACT_NEVER);
 	view.answered_at = NOW;
 	view.orders_known = false;
-	ck_assert_uint_eq(answer_of(&view, KF_CONTACT), K_CONTACT_NEVER);
+	ASSERT_ANSWER(&view, CONTACT, CONTACT_NEVER);
 }
 END_TEST
 
@@ -367,15 +369,15 @@ START_TEST(test_fencing_is_due_at_its_limit_and_not_before)
 	limit = view.orders.settings.fencing_limit;
 	view.started_at = 1;
 	view.answered_at = NOW - limit + 1;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_NONE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_NONE);
 	view.answered_at--;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_DUE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_DUE);
 
 	view.member_at = NOW - limit + 1;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_NONE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_NONE);
 	view.member_at = 0;
 	view.started_at = NOW - limit + 1;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_NONE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_NONE);
 }
 END_TEST
 
@@ -384,17 +386,17 @@ START_TEST(test_only_a_primary_with_a_strict_set_is_fenced)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(300, PRIMARY, PRIMARY, PRIMARY, SILENCE), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_DUE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_DUE);
 	view.seen.pg = PG_STOPPED;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_NONE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_NONE);
 	view.orders_known = false; /* a cold start without a monitor comes up fenced */
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_DUE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_DUE);
 	view.seen.pg = PG_PRIMARY;
 	view.note.goal.set.unknown = true;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_NONE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_NONE);
 	view.note.goal.set.unknown = false;
 	view.note.goal.state = PGAF_STATE_WAIT_PRIMARY;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_NONE);
+	ASSERT_ANSWER(&view, FENCE, FENCE_NONE);
 }
 END_TEST
 
@@ -403,20 +405,20 @@ START_TEST(test_a_fenced_node_returns_for_the_store_or_with_its_member)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(330, PRIMARY, FENCED, STANDBY, CUT_OFF), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_ON);
+	ASSERT_ANSWER(&view, FENCE, FENCE_ON);
 	view.member_follows = true; /* … but it is another process's fencing */
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_ON);
+	ASSERT_ANSWER(&view, FENCE, FENCE_ON);
 	view.stayed = true;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_ON);
+	ASSERT_ANSWER(&view, FENCE, FENCE_ON);
 	view.member_at = NOW - view.orders.settings.fencing_limit + 1;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_RETURN);
+	ASSERT_ANSWER(&view, FENCE, FENCE_RETURN);
 	view.member_at--; /* it follows, but was not heard for too long */
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_ON);
+	ASSERT_ANSWER(&view, FENCE, FENCE_ON);
 	view.member_follows = false;
 	view.link_open = true;
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_RETURN);
+	ASSERT_ANSWER(&view, FENCE, FENCE_RETURN);
 	view.orders.goal.epoch++; /* what it says is not accepted yet */
-	ck_assert_uint_eq(answer_of(&view, KF_FENCE), K_FENCE_ON);
+	ASSERT_ANSWER(&view, FENCE, FENCE_ON);
 }
 END_TEST
 
@@ -425,14 +427,14 @@ START_TEST(test_a_crash_asks_and_a_newer_goal_permits)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(410, PRIMARY, PRIMARY, STOPPED, CRASHED), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_RESTART), K_RESTART_ASKS);
+	ASSERT_ANSWER(&view, RESTART, RESTART_ASKS);
 	view.orders.goal.epoch++;
-	ck_assert_uint_eq(answer_of(&view, KF_RESTART), K_RESTART_FREE);
+	ASSERT_ANSWER(&view, RESTART, RESTART_FREE);
 	view.orders.goal.epoch--;
 	view.link_open = false; /* nobody to ask: only the process that saw it knows */
-	ck_assert_uint_eq(answer_of(&view, KF_RESTART), K_RESTART_ASKS);
+	ASSERT_ANSWER(&view, RESTART, RESTART_ASKS);
 	view.crash_seen = true;
-	ck_assert_uint_eq(answer_of(&view, KF_RESTART), K_RESTART_ALONE);
+	ASSERT_ANSWER(&view, RESTART, RESTART_ALONE);
 }
 END_TEST
 
@@ -453,9 +455,9 @@ START_TEST(test_each_way_postgres_can_be)
 	}
 	view.seen.pg = PG_STOPPED;
 	view.seen.clone_unfinished = true;
-	ck_assert_uint_eq(answer_of(&view, KF_PG), K_PG_ABSENT);
+	ASSERT_ANSWER(&view, PG, PG_ABSENT);
 	view.seen_known = false;
-	ck_assert_uint_eq(answer_of(&view, KF_PG), K_PG_UNKNOWN);
+	ASSERT_ANSWER(&view, PG, PG_UNKNOWN);
 }
 END_TEST
 
@@ -464,18 +466,18 @@ START_TEST(test_a_goal_is_accepted_when_all_of_it_is_noted)
 	struct keeper_view view;
 
 	view_of(&calm, &view);
-	ck_assert_uint_eq(answer_of(&view, KF_ACCEPTED), K_ACCEPTED);
+	ASSERT_ANSWER(&view, ACCEPTED, ACCEPTED);
 	view.orders.incarnation = 78; /* a rebuilt store is noted too */
-	ck_assert_uint_eq(answer_of(&view, KF_ACCEPTED), K_NOT_ACCEPTED);
+	ASSERT_ANSWER(&view, ACCEPTED, NOT_ACCEPTED);
 	view.orders_known = false;
-	ck_assert_uint_eq(answer_of(&view, KF_ACCEPTED), K_ACCEPTED);
+	ASSERT_ANSWER(&view, ACCEPTED, ACCEPTED);
 
 	view_of(&calm, &view);
 	view.note.epoch--;
-	ck_assert_uint_eq(answer_of(&view, KF_ACCEPTED), K_NOT_ACCEPTED);
+	ASSERT_ANSWER(&view, ACCEPTED, NOT_ACCEPTED);
 	view_of(&calm, &view);
 	view.note.goal.state = PGAF_STATE_SINGLE;
-	ck_assert_uint_eq(answer_of(&view, KF_ACCEPTED), K_NOT_ACCEPTED);
+	ASSERT_ANSWER(&view, ACCEPTED, NOT_ACCEPTED);
 }
 END_TEST
 
@@ -484,25 +486,25 @@ START_TEST(test_a_set_is_in_force_when_it_is_proved_and_seen)
 	struct keeper_view view;
 
 	view_of(&calm, &view);
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_IN_FORCE);
+	ASSERT_ANSWER(&view, SET, SET_IN_FORCE);
 	view.proved_version--;
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_TIGHTEN);
+	ASSERT_ANSWER(&view, SET, SET_TIGHTEN);
 	view.proved_version++;
 	view.seen.sync_names[0] = '\0';
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_TIGHTEN);
+	ASSERT_ANSWER(&view, SET, SET_TIGHTEN);
 	view.drifted = true;
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_DRIFTED);
+	ASSERT_ANSWER(&view, SET, SET_DRIFTED);
 	view.note.about_version--; /* written again only when the note says it may be */
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_TIGHTEN);
+	ASSERT_ANSWER(&view, SET, SET_TIGHTEN);
 
 	/* The fence acknowledges nothing: seen is enough. */
 	view_of(&calm, &view);
 	view.orders.goal.set.count = 0;
 	text_copy(view.seen.sync_names, sizeof(view.seen.sync_names), "ANY 1 (pgaf_fence)");
 	view.proved_version = 0;
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_IN_FORCE);
+	ASSERT_ANSWER(&view, SET, SET_IN_FORCE);
 	view.drifted = true;
-	ck_assert_uint_eq(answer_of(&view, KF_SET), K_SET_IN_FORCE);
+	ASSERT_ANSWER(&view, SET, SET_IN_FORCE);
 }
 END_TEST
 
@@ -511,25 +513,25 @@ START_TEST(test_who_is_held_back_waits_for_the_store)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 	view.link_open = false; /* a process that did not see the crash asks */
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_HELD);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_HELD);
 	view.witness = true;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 	view.seen.sync_names[0] = '\0'; /* the set of the note is not what runs */
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_HELD);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_HELD);
 
 	/* Where no commit waits the store must be asked. */
 	view_of(&(struct example)EXAMPLE(417, SINGLE, PRIMARY, PRIMARY, CLOSED | ASYNC | WITNESS),
 	        &view);
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 	view.link_open = false;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_HELD);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_HELD);
 	view.seen.closed = false;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_IN);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_IN);
 	view.seen.closed = true;
 	view.seen.pg = PG_STARTING;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_IN);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_IN);
 }
 END_TEST
 
@@ -538,25 +540,25 @@ START_TEST(test_recovery_is_confirmed_where_commits_always_wait)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(417, PRIMARY, PRIMARY, PRIMARY, CLOSED | UNPROVED), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 	view.orders.settings.number_sync = 1;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_UNCONFIRMED);
 	view.proved_version = view.orders.goal.set.version;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 	view.orders.goal.set.count = 0; /* more than there are: nobody confirms */
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_UNCONFIRMED);
 	view.confirm = CONFIRM_NEVER;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 
 	/* Cut off it confirms as well; who was never told how many assumes so. */
 	view_of(&(struct example)EXAMPLE(444, PRIMARY, PRIMARY, PRIMARY,
 	                                 CLOSED | CUT_OFF | WITNESS | CONFIRMS | UNPROVED),
 	        &view);
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_UNCONFIRMED);
 	view.confirm = CONFIRM_AUTO;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_DUE);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_DUE);
 	view.orders_known = false;
-	ck_assert_uint_eq(answer_of(&view, KF_CLIENTS), K_CLIENTS_UNCONFIRMED);
+	ASSERT_ANSWER(&view, CLIENTS, CLIENTS_UNCONFIRMED);
 }
 END_TEST
 
@@ -565,24 +567,24 @@ START_TEST(test_an_upstream_is_right_with_its_admission)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(650, SECONDARY, STANDBY, STANDBY, 0), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_RIGHT);
 	view.dry = true; /* a member without a stream is the monitor's affair */
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_RIGHT);
 	view.orders.goal.state = PGAF_STATE_CATCHINGUP; /* another one asks why */
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_WRONG);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_WRONG);
 	view.dry = false;
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_RIGHT);
 	view.orders.goal.state = PGAF_STATE_SECONDARY;
 	view.seen.admission = 4;
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_WRONG);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_WRONG);
 	view.seen.pg = PG_STOPPED; /* then it is what this process configured */
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_RIGHT);
 	view.followed_as = 0;
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_WRONG);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_WRONG);
 	view.orders.goal.upstream = view.followed = 0; /* nobody has no admission */
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_RIGHT);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_RIGHT);
 	view.seen.pg = PG_STARTING;
-	ck_assert_uint_eq(answer_of(&view, KF_UPSTREAM), K_UPSTREAM_WRONG);
+	ASSERT_ANSWER(&view, UPSTREAM, UPSTREAM_WRONG);
 }
 END_TEST
 
@@ -591,14 +593,14 @@ START_TEST(test_a_standby_comes_up_until_its_end_is_known)
 	struct keeper_view view;
 
 	view_of(&(struct example)EXAMPLE(740, PREPARE_PROMOTION, STANDBY, STANDBY, 0), &view);
-	ck_assert_uint_eq(answer_of(&view, KF_UP), K_IS_UP);
+	ASSERT_ANSWER(&view, UP, IS_UP);
 	view.seen.lsn_complete = false;
-	ck_assert_uint_eq(answer_of(&view, KF_UP), K_COMES_UP);
+	ASSERT_ANSWER(&view, UP, COMES_UP);
 	view.seen.lsn_complete = true;
 	view.seen.vetoes = VETOES_PASSING;
-	ck_assert_uint_eq(answer_of(&view, KF_UP), K_COMES_UP);
+	ASSERT_ANSWER(&view, UP, COMES_UP);
 	view.seen.pg = PG_STARTING;
-	ck_assert_uint_eq(answer_of(&view, KF_UP), K_IS_UP);
+	ASSERT_ANSWER(&view, UP, IS_UP);
 }
 END_TEST
 
