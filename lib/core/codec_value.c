@@ -18,33 +18,12 @@ field_in(const struct field *field, const void *record)
 
 /* ---- words -------------------------------------------------------------- */
 
-static const char *
-session_name(unsigned session)
-{
-	switch ((enum session)session) {
-	case SESSION_OPEN:
-		return "open";
-	case SESSION_GONE:
-		return "gone";
-	case SESSION_UNKNOWN:
-	default:
-		return "unknown";
-	}
-}
+static const char *const session_words[] = {
+	[SESSION_UNKNOWN] = "unknown", [SESSION_OPEN] = "open", [SESSION_GONE] = "gone"};
 
-static const char *
-request_name(unsigned request)
-{
-	switch ((enum request_kind)request) {
-#define WORD(name, word)     \
-	case REQUEST_##name: \
-		return word;
-		REQUESTS(WORD)
+#define WORD(name, word) word,
+static const char *const request_words[] = {REQUESTS(WORD)};
 #undef WORD
-	default:
-		return "none";
-	}
-}
 
 #define COUNT_ONE(...) +1
 /* The word for a value; NULL behind the last. */
@@ -57,11 +36,11 @@ word_of(enum field_type type, unsigned value)
 		return value < PG_STATUSES(COUNT_ONE) ? pg_status_name((enum pg_status)value)
 		                                      : NULL;
 	if (type == FIELD_REQUEST)
-		return value < REQUESTS(COUNT_ONE) ? request_name(value) : NULL;
+		return value < REQUESTS(COUNT_ONE) ? request_words[value] : NULL;
 	if (type == FIELD_ROLE)
 		return value < NOTE_ROLES(COUNT_ONE) ? note_role_name((enum note_role)value) : NULL;
 	assert(type == FIELD_SESSION);
-	return value <= SESSION_GONE ? session_name(value) : NULL;
+	return value <= SESSION_GONE ? session_words[value] : NULL;
 }
 
 static bool
@@ -299,7 +278,8 @@ value_write(const struct value *value, const void *record, struct text *to)
 		text_addf(to, "%" PRIu64, *(const uint64_t *)at);
 		break;
 	case FIELD_BOOL:
-		text_add(to, *(const bool *)at ? "true" : "false");
+		assert(*(const bool *)at); /* the other one is the empty value */
+		text_add(to, "true");
 		break;
 	case FIELD_LSN:
 		text_add(to, lsn_format(*(const pgaf_lsn *)at, lsn));

@@ -74,8 +74,7 @@ start_timers(uint32_t rule, const struct group *before, pgaf_time now, struct gr
 		group->handover_since = now;
 	if (rule == 632)
 		group->relaxed_at = now;
-	if (rule == 400 && group->inside_crashes > 0 &&
-	    group->promotion.epoch != before->promotion.epoch)
+	if (rule == 400 && group->inside_crashes > 0)
 		group->crash_at = now;
 }
 

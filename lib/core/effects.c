@@ -48,11 +48,10 @@ admission_set(struct change *change, pgaf_node_id node, uint32_t admission, pgaf
 }
 
 static bool
-is_alone(const struct snapshot *snap, const struct node *self, const struct node *without)
+is_alone(const struct snapshot *snap, const struct node *self)
 {
 	for (uint32_t i = 0; i < snap->count; i++)
-		if (&snap->nodes[i] != self && &snap->nodes[i] != without &&
-		    snap->nodes[i].goal.state != PGAF_STATE_DROPPED)
+		if (&snap->nodes[i] != self && snap->nodes[i].goal.state != PGAF_STATE_DROPPED)
 			return false;
 	return true;
 }
@@ -65,8 +64,7 @@ goal_writable(struct change *change, const struct node *node, const struct sync_
 	enum pgaf_state state = PGAF_STATE_PRIMARY;
 
 	if (set->required == 0)
-		state = is_alone(change->snap, node, NULL) ? PGAF_STATE_SINGLE
-		                                           : PGAF_STATE_WAIT_PRIMARY;
+		state = is_alone(change->snap, node) ? PGAF_STATE_SINGLE : PGAF_STATE_WAIT_PRIMARY;
 	goal = goal_add(change, node->id, state);
 	goal->timeline = change->group->timeline;
 	goal->set = *set;
@@ -77,12 +75,13 @@ goal_follow(struct change *change, const struct node *node, enum pgaf_state stat
             uint32_t admission)
 {
 	struct goal *goal = goal_add(change, node->id, state);
+	const struct node *primary = change->roles->primary;
 
+	assert(primary != NULL);
 	goal->upstream = change->group->primary;
 	goal->timeline = change->group->timeline;
 	goal->admission = admission;
-	goal->may_rewind = change->roles->primary != NULL &&
-	                   change->roles->primary->report.disk_timeline >= change->group->timeline;
+	goal->may_rewind = primary->report.disk_timeline >= change->group->timeline;
 }
 
 /* ---- versions of the set ----------------------------------------------- */
@@ -130,13 +129,12 @@ set_stack(struct change *change, struct sync_set set)
 }
 
 static bool
-suits(const struct node *node, const struct sync_set *newest)
+suits(const struct node *node, const struct group *group)
 {
 	bool listed = node->report.streaming && node->report.streaming_admission == node->admission;
 
 	return node->goal.state == PGAF_STATE_SECONDARY && node->admission != 0 && node->quorum &&
-	       !node->report.leaving &&
-	       (listed || (newest != NULL && sync_set_has(newest, node->id, node->admission)));
+	       !node->report.leaving && (listed || group_waits_for(group, node));
 }
 
 /* The set that number_sync_standbys asks for, of those in good standing, but for `without`. */
@@ -151,7 +149,7 @@ set_wanted(const struct change *change, const struct node *without)
 		const struct node *node = &snap->nodes[i];
 
 		if (node->id == change->group->primary || node == without ||
-		    !suits(node, group_newest(&snap->group)))
+		    !suits(node, &snap->group))
 			continue;
 		set.members[set.count].node = node->id;
 		set.members[set.count].admission = node->admission;
@@ -180,17 +178,8 @@ static void
 set_change(struct change *change, const struct node *without)
 {
 	struct sync_set set = set_wanted(change, without);
-	const struct sync_set *newest;
 
-	set_strike_declined(change);
-	newest = group_newest(change->group);
-	/* An asynchronous version on top of one proves nothing new: keep the list short. */
-	if (newest != NULL && set.required == 0 && newest->required == 0 && !newest->unknown &&
-	    !set_is_declined(change->snap, newest))
-		set = *newest;
-	else
-		set = *set_stack(change, set);
-	goal_writable(change, change->roles->primary, &set);
+	goal_writable(change, change->roles->primary, set_stack(change, set));
 }
 
 static void
@@ -407,10 +396,9 @@ static void
 effect_drop(struct change *change)
 {
 	const struct node *self = change->roles->self;
-	const struct sync_set *newest = group_newest(change->group);
 
 	goal_add(change, self->id, PGAF_STATE_DROPPED);
-	if (newest != NULL && sync_set_has(newest, self->id, self->admission))
+	if (group_waits_for(change->group, self))
 		set_change(change, self);
 	admission_set(change, self->id, 0, 0);
 }
@@ -550,9 +538,9 @@ effect_none(struct change *change)
 	enum pgaf_state state = change->rule->then[TO_SELF];
 	struct goal *goal = goal_add(change, self->id, state);
 
+	assert(pgaf_state_is_writable(state));
 	goal->timeline = change->group->timeline;
-	if (pgaf_state_is_writable(state))
-		goal->set = self->goal.set;
+	goal->set = self->goal.set;
 }
 
 static void
@@ -609,7 +597,8 @@ effect_dispatch(struct change *change)
 	case EFFECT_REMOVE: change->decision->removed = self->id; break;
 	case EFFECT_REFUSE: request_close(change->group); break;
 	case EFFECT_RECOVER: effect_recover(change); break;
-	case EFFECT_RECOVERED: effect_recovered(change); break;
+	case EFFECT_RECOVERED:
+	default: effect_recovered(change); break;
 	}
 }
 

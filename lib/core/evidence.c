@@ -150,7 +150,7 @@ health_of(const struct snapshot *snap, const struct node *node, pgaf_time now)
 		return "down";
 	case EVIDENCE_UNKNOWN:
 	case EVIDENCE_COUNT:
-		break;
+	default:
+		return "unknown";
 	}
-	return "unknown";
 }

@@ -47,6 +47,7 @@ explain_veto(const struct snapshot *snap, const struct node *node, pgaf_time now
 		text_addf(to, "%s may not be promoted: another member holds more\n", node->name);
 		break;
 	case PROOF_HOLDS:
+	default:
 		break;
 	}
 }
@@ -62,17 +63,15 @@ decide_explain(const struct snapshot *snap, pgaf_time now, struct text *to)
 	for (uint32_t i = 0; i < snap->count; i++) {
 		struct facts facts;
 		const struct rule *rule;
-		const struct wait *wait;
 
 		roles.self = &snap->nodes[i];
 		facts_of(snap, now, &roles, &facts);
 		rule = rule_find(&facts);
-		wait = wait_find(&facts);
 		if (rule != NULL)
 			text_addf(to, "rule %u applies to %s now: %s\n", (unsigned)rule->id,
 			          roles.self->name, rule->doc);
-		else if (wait != NULL)
-			add_sentence(to, wait->doc, roles.self->name);
+		else
+			add_sentence(to, wait_find(&facts)->doc, roles.self->name);
 		if (roles.self->report.weak_commits)
 			text_addf(to,
 			          "%s: some commits return before a standby has them: "

@@ -5,6 +5,7 @@
  */
 #include "core/facts.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/decide.h"
@@ -81,16 +82,14 @@ fact_answer_name(enum fact fact, unsigned answer)
 
 /* ---- the candidate ----------------------------------------------------- */
 
+/* Of one whose keeper speaks; while that says that it is a standby, it is not down. */
 static bool
 is_ready(const struct snapshot *snap, const struct node *node, pgaf_time now)
 {
-	enum evidence evidence = evidence_of(snap, node, now);
-
-	return node->goal.state == PGAF_STATE_SECONDARY && node->session != SESSION_GONE &&
-	       node->reported_at != 0 && node->report.epoch >= node->goal.epoch &&
-	       node->report.pg == PG_STANDBY && evidence != EVIDENCE_DOWN &&
-	       evidence != EVIDENCE_SILENT && veto_of(snap, node, now) == 0 &&
-	       proof_of(snap, node) == PROOF_HOLDS;
+	assert(node->session != SESSION_GONE && node->reported_at != 0);
+	return node->goal.state == PGAF_STATE_SECONDARY && node->report.epoch >= node->goal.epoch &&
+	       node->report.pg == PG_STANDBY && evidence_of(snap, node, now) != EVIDENCE_SILENT &&
+	       veto_of(snap, node, now) == 0 && proof_of(snap, node) == PROOF_HOLDS;
 }
 
 /* It receives everything the primary sends: a handover to it loses no time. */
@@ -101,7 +100,7 @@ is_current(const struct snapshot *snap, const struct node *node)
 
 	return report->state == PGAF_STATE_SECONDARY && report->streaming && node->admission != 0 &&
 	       report->streaming_admission == node->admission &&
-	       sync_set_has(group_newest(&snap->group), node->id, node->admission);
+	       group_waits_for(&snap->group, node);
 }
 
 static enum answers_candidate
@@ -191,6 +190,7 @@ seen_answer(const struct snapshot *snap, const struct node *node, pgaf_time now,
 	case EVIDENCE_NO_NEW_CONNECTIONS:
 	case EVIDENCE_STALLED:
 	case EVIDENCE_COUNT:
+	default:
 		return SEEN_UNSURE;
 	}
 	/* The primary's fresh word that it streams outweighs our own silence. */
@@ -223,10 +223,9 @@ standing_answer(const struct snapshot *snap, const struct node *self, pgaf_time 
                 const struct node *primary)
 {
 	const struct report *report = &self->report;
-	const struct sync_set *newest = group_newest(&snap->group);
 	bool accepted = report->epoch >= self->goal.epoch && self->reported_at != 0;
 	/* Commits that wait for others, or under the fence, say nothing of this standby. */
-	bool member = newest != NULL && sync_set_has(newest, self->id, self->admission);
+	bool member = group_waits_for(&snap->group, self);
 
 	if (primary != NULL && primary->reported_at != 0 && member &&
 	    primary->report.waiters_ms >= LINK_WAIT_MS &&
@@ -346,6 +345,7 @@ fault_answer(const struct snapshot *snap, const struct node *primary, const stru
 	case EVIDENCE_UNKNOWN:
 	case EVIDENCE_STOPPING:
 	case EVIDENCE_COUNT:
+	default:
 		break;
 	}
 	return FAULT_UNSURE;
@@ -496,9 +496,9 @@ asked_answer(const struct group *group)
 	case REQUEST_FAILOVER:
 		return request->allow_loss ? ASKED_WITH_LOSS : ASKED_FAILOVER;
 	case REQUEST_NONE:
-		break;
+	default:
+		return ASKED_NOTHING;
 	}
-	return ASKED_NOTHING;
 }
 
 static enum answers_monitor
@@ -633,7 +633,6 @@ facts_of_self(const struct snapshot *snap, pgaf_time now, const struct roles *ro
               uint8_t *answer)
 {
 	const struct node *self = roles->self;
-	const struct sync_set *newest = group_newest(&snap->group);
 
 	answer[FACT_SELF] = self == roles->primary ? IS_PRIMARY : IS_STANDBY;
 	answer[FACT_GOAL] = (uint8_t)self->goal.state;
@@ -645,8 +644,7 @@ facts_of_self(const struct snapshot *snap, pgaf_time now, const struct roles *ro
 	                                                      : KEEPER_UNSURE;
 	answer[FACT_STANDING] = (uint8_t)standing_answer(snap, self, now, roles->primary);
 	answer[FACT_FIT] = (uint8_t)fit_answer(self);
-	answer[FACT_MEMBER] = newest != NULL && self->admission != 0 &&
-	                                      sync_set_has(newest, self->id, self->admission)
+	answer[FACT_MEMBER] = self->admission != 0 && group_waits_for(&snap->group, self)
 	                              ? MEMBER_YES
 	                              : MEMBER_NO;
 	answer[FACT_COUNTED] = self->quorum ? COUNTED_YES : COUNTED_NO;

@@ -4,6 +4,7 @@
  */
 #include "core/keeper_rules.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/pure/text.h"
@@ -76,17 +77,17 @@ keeper_fact_answer_name(enum keeper_fact fact, unsigned answer)
 const struct keeper_rule *
 keeper_rule_find(const struct keeper_facts *facts)
 {
-	for (size_t i = 0; i < keeper_rules_count; i++) {
+	for (const struct keeper_rule *rule = keeper_rules;; rule++) {
 		size_t fact = 0;
 
+		assert(rule < keeper_rules + keeper_rules_count);
 		while (fact < KF_COUNT &&
-		       (keeper_rules[i].when[fact] == 0 ||
-		        (keeper_rules[i].when[fact] & (UINT32_C(1) << facts->answer[fact])) != 0))
+		       (rule->when[fact] == 0 ||
+		        (rule->when[fact] & (UINT32_C(1) << facts->answer[fact])) != 0))
 			fact++;
 		if (fact == KF_COUNT)
-			return &keeper_rules[i];
+			return rule;
 	}
-	return NULL;
 }
 
 /* What the store said to this process, else what the note remembers. */
@@ -123,9 +124,9 @@ postgres_answer(const struct keeper_view *view)
 	case PG_PRIMARY:
 		return K_PG_PRIMARY;
 	case PG_UNKNOWN:
-		break;
+	default:
+		return K_PG_UNKNOWN;
 	}
-	return K_PG_UNKNOWN;
 }
 
 /* An answer counts while the next one is not overdue; what cannot be undone asks again first. */
@@ -240,10 +241,10 @@ confirmation_is_wanted(const struct keeper_view *view)
 	case CONFIRM_NEVER:
 		return false;
 	case CONFIRM_AUTO:
-		break;
+	default:
+		/* Who was never told how many must confirm assumes the stricter. */
+		return !view->orders_known || view->orders.settings.number_sync > 0;
 	}
-	/* Who was never told how many must confirm assumes the stricter. */
-	return !view->orders_known || view->orders.settings.number_sync > 0;
 }
 
 /* Who is held back comes in with the store's word; without it only where no commit returns

@@ -4,6 +4,8 @@
  */
 #include "core/rules.h"
 
+#include <assert.h>
+
 bool
 box_accepts(const uint32_t when[FACT_COUNT], const struct facts *facts)
 {
@@ -34,10 +36,11 @@ rule_by_id(uint32_t id)
 const struct wait *
 wait_find(const struct facts *facts)
 {
-	for (size_t i = 0; i < waits_count; i++)
-		if (box_accepts(waits[i].when, facts))
-			return &waits[i];
-	return NULL;
+	for (const struct wait *wait = waits;; wait++) {
+		assert(wait < waits + waits_count);
+		if (box_accepts(wait->when, facts))
+			return wait;
+	}
 }
 
 const char *

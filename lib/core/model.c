@@ -77,6 +77,14 @@ sync_set_has(const struct sync_set *set, pgaf_node_id node, uint32_t admission)
 }
 
 bool
+group_waits_for(const struct group *group, const struct node *node)
+{
+	const struct sync_set *newest = group_newest(group);
+
+	return newest != NULL && sync_set_has(newest, node->id, node->admission);
+}
+
+bool
 sync_set_is_async(const struct sync_set *set)
 {
 	return set->unknown || set->required == 0;

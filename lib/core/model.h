@@ -418,6 +418,8 @@ const struct node *snapshot_writer(const struct snapshot *snap);
 const struct sync_set *group_newest(const struct group *group);
 bool sync_set_has(const struct sync_set *set, pgaf_node_id node, uint32_t admission);
 bool sync_set_is_async(const struct sync_set *set); /* acknowledges without a standby */
+/* Whether the newest version has this node in it, under the admission it has now. */
+bool group_waits_for(const struct group *group, const struct node *node);
 void settings_init(struct settings *settings);
 
 /* The value of synchronous_standby_names for a set: '', ANY n (…), or the fence. */

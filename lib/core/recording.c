@@ -7,6 +7,7 @@
 
 #include "core/recording.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/pure/error.h"
@@ -136,7 +137,7 @@ recording_shape(const struct snapshot *snap, pgaf_time now)
 		mix(&shape, facts.answer, sizeof(facts.answer));
 		mix_node(&shape, snap, &snap->nodes[i], now);
 	}
-	return shape != 0 ? shape : 1;
+	return shape | 1;
 }
 
 /* ---- writing ------------------------------------------------------------------- */
@@ -303,5 +304,6 @@ recording_replay(const struct recorded *recorded, struct replay *replay)
 	replay->decided = decide(&recorded->snap, recorded->input.now, &replay->decision);
 	if (replay->decided)
 		codec_write_decision(&replay->decision, &recorded->snap, &text);
-	replay->agrees = !text.cut && lines_agree(recorded->decision, lines);
+	assert(!text.cut);
+	replay->agrees = lines_agree(recorded->decision, lines);
 }

@@ -81,6 +81,7 @@ extern const size_t waits_count;
 bool box_accepts(const uint32_t when[FACT_COUNT], const struct facts *facts);
 const struct rule *rule_find(const struct facts *facts);
 const struct rule *rule_by_id(uint32_t id);
+/* Never NULL: between them the last ones accept every point. */
 const struct wait *wait_find(const struct facts *facts);
 const char *effect_name(enum effect effect);
 
