@@ -358,6 +358,7 @@ static const struct {
 	{RECORD_GROUP, "group request=switchover history=1:0:0/0:1;2:1:0/3000060:3"},
 	{RECORD_NODE, "node id=1 name=a%20b%25%3D%0A host=::1 port=5432"},
 	{RECORD_NODE, "node name=n\xc3\xa9"},
+	{RECORD_NODE, "node name=a%7Fb"},
 	{RECORD_SETTINGS, "settings number_sync_standbys=2 silence_limit=750ms stop_limit=20s"},
 	{RECORD_SETTINGS, "settings probe_interval=100001us flap_window=1ns"},
 	{RECORD_SIGHTING, "sighting answered_at=12ms gone_at=-1s"},
@@ -376,6 +377,8 @@ START_TEST(examples_stay_as_they_are)
 	ck_assert_str_eq(line, examples[_i].line);
 }
 END_TEST
+
+#define MANY "1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,"
 
 static const struct {
 	enum record kind;
@@ -407,10 +410,14 @@ static const struct {
 	{RECORD_GOAL, "goal set=4:1/1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1,1.1", "\"set\""},
 	{RECORD_GROUP, "group possible=1:async;2:async;3:async;4:async;5:async", "\"possible\""},
 	{RECORD_GROUP, "group possible=1:async;", "\"possible\""},
+	{RECORD_GROUP, "group possible=4294967296:async", "\"possible\""},
+	{RECORD_GROUP, "group possible=1:1/" MANY MANY MANY MANY MANY, "\"possible\""},
+	{RECORD_GROUP, "group history=2:1:0/3000060:3:4", "\"history\""},
 	{RECORD_REPORT, "report vetoes=ugly", "\"vetoes\""},
 	{RECORD_REPORT, "report vetoes=", "\"vetoes\""},
 	{RECORD_REPORT, "report peers=2:reached:120:standby:1:5", "\"peers\""},
 	{RECORD_REPORT, "report members=2.3:gone:0/0:0/0", "\"members\""},
+	{RECORD_REPORT, "report members=2.3:away:0/0:0/0:1", "\"members\""},
 	{RECORD_REPORT, "report epoch=4611686018427387904", "\"epoch\""},
 	{RECORD_REPORT, "report timeline=1073741824", "\"timeline\""},
 	{RECORD_NODE, "node name=a%2", "\"name\""},

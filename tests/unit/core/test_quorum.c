@@ -221,6 +221,30 @@ START_TEST(test_without_any_version_left_nothing_is_proved)
 }
 END_TEST
 
+START_TEST(test_only_what_the_operator_accepted_loses)
+{
+	static const uint32_t lossy[] = {330, 350, 540};
+	struct promotion promotion = {.node = 2, .cause = 400};
+
+	ck_assert(!promotion_is_lossy(&promotion));
+	for (size_t i = 0; i < sizeof(lossy) / sizeof(lossy[0]); i++) {
+		promotion.cause = lossy[i];
+		ck_assert(promotion_is_lossy(&promotion));
+	}
+	promotion.node = 0; /* what is left of one that is over */
+	ck_assert(!promotion_is_lossy(&promotion));
+}
+END_TEST
+
+START_TEST(test_the_newest_version_is_known_by_its_number)
+{
+	struct group group = {.possible_count = 3,
+	                      .possible = {{.version = 5}, {.version = 7}, {.version = 6}}};
+
+	ck_assert_uint_eq(group_newest(&group)->version, 7);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -238,6 +262,8 @@ main(void)
 	tcase_add_test(tcase, test_the_fence_acknowledged_nothing);
 	tcase_add_test(tcase, test_every_possible_version_has_to_be_satisfied);
 	tcase_add_test(tcase, test_without_any_version_left_nothing_is_proved);
+	tcase_add_test(tcase, test_only_what_the_operator_accepted_loses);
+	tcase_add_test(tcase, test_the_newest_version_is_known_by_its_number);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -137,6 +137,8 @@ START_TEST(test_another_decision_is_seen)
 	ck_assert(!agrees_with("change ", "extra  "));
 	/* Nothing was recorded as decided, but a rule applies. */
 	ck_assert(!agrees_with("pg=standby", "pg=stopped"));
+	/* A goal more was recorded than is decided now. */
+	ck_assert(!agrees_with("event node", "extra node"));
 	/* The same decision in other words. */
 	ck_assert(agrees_with("event node", "event Node"));
 }
@@ -204,11 +206,14 @@ START_TEST(test_what_is_not_known_is_named)
 	struct recording recording;
 	char other[] = "some log\n";
 	char newer[] = "pgaf-recording format=2 version=9.0.0\n";
+	char damaged[] = "pgaf-recording format=two\n";
 
 	ck_assert_int_eq(recording_open(&recording, other, &error), PGAF_EINVAL);
 	ck_assert_ptr_nonnull(strstr(error.text, "no recording"));
 	ck_assert_int_eq(recording_open(&recording, newer, &error), PGAF_EINVAL);
 	ck_assert_ptr_nonnull(strstr(error.text, "pgaf 9.0.0"));
+	ck_assert_int_eq(recording_open(&recording, damaged, &error), PGAF_EINVAL);
+	ck_assert_ptr_nonnull(strstr(error.text, "\"format\""));
 
 	recording_make(&text);
 	swap(bytes, "streaming_admission", "streaming_submarine");
@@ -218,6 +223,28 @@ START_TEST(test_what_is_not_known_is_named)
 	ck_assert_ptr_nonnull(strstr(error.text, "streaming_submarine"));
 	/* The next one is not lost with it. */
 	ck_assert_int_eq(recording_next(&recording, &recorded, &error), RECORDED_INPUT);
+}
+END_TEST
+
+START_TEST(test_an_input_without_a_snapshot_is_an_empty_group)
+{
+	static const char *const decisions[] = {"", "decision rule=400\n"};
+
+	for (size_t i = 0; i < 2; i++) {
+		char bytes[256];
+		struct text text = TEXT(bytes);
+		struct recording recording;
+
+		recording_write_head(&text);
+		text_addf(&text, "input now=1s\n%send\n", decisions[i]);
+		ck_assert_int_eq(recording_open(&recording, bytes, &error), 0);
+		ck_assert_int_eq(recording_next(&recording, &recorded, &error), RECORDED_INPUT);
+		ck_assert_int_eq(recorded.input.now, PGAF_SECONDS(1));
+		ck_assert_uint_eq(recorded.snap.count, 0);
+		recording_replay(&recorded, &replayed);
+		ck_assert(!replayed.decided);
+		ck_assert(replayed.agrees == (i == 0));
+	}
 }
 END_TEST
 
@@ -401,6 +428,7 @@ main(void)
 	tcase_add_test(text, test_a_recording_may_end_anywhere);
 	tcase_add_test(text, test_what_follows_a_cut_input_is_read);
 	tcase_add_test(text, test_what_is_not_known_is_named);
+	tcase_add_test(text, test_an_input_without_a_snapshot_is_an_empty_group);
 	suite_add_tcase(suite, text);
 	tcase_add_test(news, test_what_always_moves_is_no_news);
 	tcase_add_test(news, test_every_other_change_is_news);

@@ -33,6 +33,8 @@ END_TEST
 
 START_TEST(test_steps_and_vetoes_differ_in_their_words)
 {
+	ck_assert_str_eq(step_name(STEP_NONE), "none");
+	ck_assert_str_eq(step_doc(STEP_NONE), "nothing");
 	for (unsigned i = 1; i < STEP_COUNT; i++) {
 		ck_assert_str_ne(step_name((enum step)i), "none");
 		ck_assert_str_ne(step_doc((enum step)i), "nothing");
@@ -214,6 +216,29 @@ START_TEST(test_a_decision_about_a_node_that_left_changes_the_rest)
 }
 END_TEST
 
+/* A dropped node leaves while others are promoted or hand over: their time goes on. */
+START_TEST(test_what_goes_on_keeps_its_timer)
+{
+	static struct snapshot snap;
+	static struct decision decision;
+
+	writers_of(&snap);
+	decision.rule = 200;
+	decision.group.promotion = (struct promotion){.node = 2, .epoch = 8};
+	decision.group.handover.from = 1;
+	decision_apply(&decision, NOW, &snap);
+	ck_assert_int_eq(snap.group.promotion_since, NOW);
+	ck_assert_int_eq(snap.group.last_failover_at, NOW);
+	ck_assert_int_eq(snap.group.handover_since, NOW);
+
+	decision.group = snap.group;
+	decision_apply(&decision, NOW + 1, &snap);
+	ck_assert_int_eq(snap.group.promotion_since, NOW);
+	ck_assert_int_eq(snap.group.last_failover_at, NOW);
+	ck_assert_int_eq(snap.group.handover_since, NOW);
+}
+END_TEST
+
 START_TEST(test_explain_names_what_forbids_a_promotion)
 {
 	static struct snapshot snap;
@@ -277,6 +302,7 @@ main(void)
 	tcase_add_test(tcase, test_who_has_nothing_or_left_or_is_behind_a_follower_is_no_writer);
 	tcase_add_test(tcase, test_nobody_has_no_node);
 	tcase_add_test(tcase, test_a_decision_about_a_node_that_left_changes_the_rest);
+	tcase_add_test(tcase, test_what_goes_on_keeps_its_timer);
 	tcase_add_test(tcase, test_explain_names_what_forbids_a_promotion);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
