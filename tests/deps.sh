@@ -9,8 +9,8 @@ demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
 	postgresql-15 haproxy openssl iproute2 procps util-linux curl
 	python3 python3-psycopg2 python3-yaml"
 test="git g++ binutils ccache clang clang-format libclang-rt-14-dev mandoc shellcheck
-	codespell pmccabe nftables e2fsprogs mount patch python3-pytest"
-full="clang-tidy valgrind gcovr debootstrap"
+	codespell pmccabe nftables e2fsprogs mount patch python3-pytest gcovr"
+full="clang-tidy valgrind debootstrap"
 
 case ${1-} in
 demo) wanted=$demo ;;

@@ -139,6 +139,7 @@ loop_run(struct loop *loop)
 		int timeout = loop_deadline(loop) <= loop_now(loop) ? 0 : -1;
 		int count = poll(&ready, 1, timeout);
 		assert(count >= 0 || errno == EINTR);
+		(void)count;
 		loop_dispatch(loop);
 	}
 	loop->stopped = false;
