@@ -100,12 +100,47 @@ check_counts(const struct sim *sim, pgaf_node_id node)
 	return within;
 }
 
+static bool
+is_possible(const struct group *group, const struct sync_set *set)
+{
+	/* The fence acknowledges nothing: it is stricter than any set. */
+	bool possible = set->required > set->count;
+
+	for (uint32_t i = 0; i < group->possible_count && !possible; i++) {
+		const struct sync_set *other = &group->possible[i];
+
+		possible = other->unknown ||
+		           (other->required == set->required && other->count == set->count);
+		for (uint32_t k = 0; k < other->count && possible && !other->unknown; k++)
+			possible = sync_set_has(set, other->members[k].node,
+			                        other->members[k].admission);
+	}
+	return possible;
+}
+
+void
+check_running(struct sim *sim, pgaf_node_id node)
+{
+	const struct group *group = &sim->store.truth.group;
+	const struct pg *pg = &sim->pg[node];
+	bool former = group->promotion.node != 0 && node == group->promotion.from;
+
+	/* A store that forgot knows nothing for sure, and says so. */
+	if (group->recovering || sim->store.forgot || pg->status != PG_PRIMARY ||
+	    (node != group->primary && !former))
+		return;
+	if (!is_possible(group, &pg->file) || !is_possible(group, &pg->shown))
+		violation(sim, "RUNNING", "%s acknowledges under version %u of the set, which %s",
+		          host_name(node), pg->shown.version, "the store takes for impossible");
+}
+
 void
 check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted)
 {
 	struct branch *branch = &sim->branches[at.branch];
 	bool excused = branch->given_up || sim->given_up[node];
 
+	check_running(sim, node);
 	for (uint32_t later = at.branch + 1; later <= sim->branch_count; later++) {
 		const struct branch *other = &sim->branches[later];
 		char text[LSN_TEXT_MAX];

@@ -259,7 +259,7 @@ follow_configure(struct sim *sim, pgaf_node_id node, struct run_step *run)
 	static const struct sync_set fence = {.required = 1};
 	struct pg *pg = &sim->pg[node];
 
-	if (run->order.settings.number_sync > 0 && pg->file.required == 0)
+	if (run->order.settings.number_sync > 0 && pg->file.required == 0 && sim->brk != BREAK_LATE)
 		pg_set_names(sim, node, &fence);
 	pg_reload(sim, node);
 	pg_follow(sim, node, run->order.goal.upstream, run->order.goal.admission);
@@ -394,7 +394,8 @@ step_promote(struct sim *sim, pgaf_node_id node, struct run_step *run)
 			return step_ends(run, STEP_FAILED, "its end of WAL is not known yet");
 		if (pg->flush < goal->min_lsn)
 			return step_ends(run, STEP_REFUSED, "it does not hold enough");
-		pg_set_names(sim, node, &goal->set);
+		if (sim->brk != BREAK_LATE)
+			pg_set_names(sim, node, &goal->set);
 		pg_reload(sim, node);
 		return pg_disk(sim, node, PGAF_MSEC(2));
 	case 1: /* placeholders for the timelines between; the statement is sent */

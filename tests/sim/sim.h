@@ -416,6 +416,7 @@ struct simstore {
 		settings; /* as the seed has them, but for what an operator does meanwhile */
 	bool quorum[SIM_HOSTS];
 	uint32_t promote_version; /* first version of the term that begins with the promotion */
+	bool forgot;              /* it was put back, and did not outgrow that yet */
 };
 
 void store_init(struct sim *sim);
@@ -518,6 +519,8 @@ void fault_strike(struct sim *sim, const struct blow *blow);
 bool check_is_declined(const struct sim *sim, pgaf_node_id node, const struct sync_set *set);
 /* A primary's set is written: none that it declined. */
 void check_set(struct sim *sim, pgaf_node_id node, const struct sync_set *set);
+/* The set that a primary runs is one that the store takes for possible (PROTOCOL D). */
+void check_running(struct sim *sim, pgaf_node_id node);
 void check_acknowledged(struct sim *sim, pgaf_node_id node, struct position at, bool counted);
 /* Whether what the store knows allows this promotion, worked out apart from the core. */
 void check_decision(struct sim *sim, const struct decision *decision);
@@ -544,6 +547,9 @@ void violation(struct sim *sim, const char *check, const char *format, ...) PGAF
 	X(FENCE, "fence", "DUR", "the fence is not seen holding a commit before names count")      \
 	X(SIGNAL, "signal", "TIMELINE", "a standby is started as its files happen to be")          \
 	X(NARROW, "narrow", "SAFE-PROMOTE", "the monitor overlooks asynchronous versions")         \
+	X(WIDEN, "widen", "RUNNING", "a new version of the set strikes others before its proof")   \
+	X(TERM, "term", "RUNNING", "a promotion strikes the old term's versions of the set")       \
+	X(LATE, "late", "RUNNING", "a promoted node writes its set after it has opened")           \
 	X(HISTORY, "history", "LIVE", "a node follows without a proof of its history")             \
 	X(TIMELINE, "timeline", "TIMELINE", "timeline numbers are given out twice")                \
 	X(DEMOTE, "demote", "LIVE", "a keeper ignores that it was demoted")                        \

@@ -161,7 +161,7 @@ step_rest(struct sim *sim, pgaf_node_id node, struct run_step *run)
 
 	if (pg->status != PG_STANDBY)
 		return step_ends(run, STEP_FAILED, "it is not a standby that answers");
-	if (sim->brk == BREAK_REST)
+	if (sim->brk == BREAK_REST || sim->brk == BREAK_LATE)
 		return run->stage++ == 0 ? PGAF_MSEC(100) : step_ends(run, STEP_DONE, "");
 	if (run->stage++ == 0)
 		return write_names(sim, node, run,

@@ -152,6 +152,7 @@ store_restore(struct sim *sim)
 	sim->store.truth.group.incarnation = rng_next(&sim->rng) | 1;
 	sim->store.truth.group.went_back = true;
 	sim->store.durable = sim->store.truth;
+	sim->store.forgot = true;
 	operator_is_done(sim);
 	store_start(sim);
 }
@@ -303,15 +304,34 @@ store_forget_async(struct group *group)
 		group->possible_count = kept;
 }
 
+/* A new version replaces all others before it is proved: in its term, or with a new one. */
+static void
+break_possible(struct sim *sim, uint32_t next_version, uint64_t promotion)
+{
+	struct group *group = &sim->store.truth.group;
+	bool promotes = group->promotion.node != 0 && group->promotion.epoch != promotion;
+
+	if (group->next_version == next_version ||
+	    sim->brk != (promotes ? BREAK_TERM : BREAK_WIDEN))
+		return;
+	group->possible[0] = *group_newest(group);
+	group->possible_count = 1;
+}
+
 static void
 store_apply(struct sim *sim, const struct decision *decision)
 {
 	struct snapshot *truth = &sim->store.truth;
 	struct request request = truth->group.request;
 	uint32_t timeline = truth->group.next_timeline;
+	uint32_t next_version = truth->group.next_version;
+	uint64_t promotion = truth->group.promotion.epoch;
 	uint64_t seen = decision->group.request.number;
 
+	if (truth->group.recovering && !decision->group.recovering)
+		sim->store.forgot = false;
 	decision_apply(decision, sim->now, truth);
+	break_possible(sim, next_version, promotion);
 	/* A request that came while this was under way is not lost. */
 	if (request.kind != REQUEST_NONE && seen != request.number && seen < request.number)
 		truth->group.request = request;
