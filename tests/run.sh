@@ -36,6 +36,7 @@ sim         |default| 900|tests/sim/main.c            |sim --failovers 50000 --s
 sim-same    |default| 300|tests/sim/main.c            |sim_same
 sim-broken  |default| 600|tests/sim/main.c            |sim_broken
 coverage    |default| 900|tests/unit tests/rules      |coverage
+mutation    |default| 300|tests/mutation/run.py       |mutation --sample 6 --seconds 25
 install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
 cluster     |default|1800|tests/cluster/test_*.py     |cluster gcc -m "not full"
 demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
@@ -46,6 +47,7 @@ model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --no
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |10800|tests/sim/main.c           |failovers 1000000 1
 sim-forget  |full   |3600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --forget
+mutation-full|full  |7200|tests/mutation/run.py      |mutation
 fuzz-full   |full   |7200|tests/fuzz/CMakeLists.txt  |fuzz_full
 cluster-full|full   |9000|tests/cluster/test_*.py     |cluster gcc --full
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
@@ -125,6 +127,14 @@ failovers()
 sim_broken()
 {
 	build/gcc/pgaf-sim --seeds 1..10000 --break all
+}
+
+# Each rule, each of its conditions and each check in the core is taken out in turn; a sample of
+# them is only counted, all of them have to be noticed or explained.
+mutation()
+{
+	cmake --build build/gcc --target mutants &&
+		/usr/bin/python3 -B tests/mutation/run.py --build "$root/build/gcc" "$@"
 }
 
 clang_tidy()
@@ -313,7 +323,7 @@ run_stage()
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
 	export -f build tests_of cluster clang_tidy under_valgrind coverage covered nothing_left \
-		fuzz_full sim sim_same sim_broken failovers
+		fuzz_full sim sim_same sim_broken failovers mutation
 	export root commit results resume limit stage=$name
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
 	running=$!
@@ -328,7 +338,7 @@ run_stage()
 		echo "$commit $name $ok $bad $left" >>"$results"
 		say "$name ok: $ok passed, $left skipped, $((SECONDS - start)) s"
 		case $name in
-		sim* | model) say "$name: $(tail -n 1 "$log")" ;;
+		sim* | model | mutation*) say "$name: $(tail -n 1 "$log")" ;;
 		coverage) grep '^coverage: ' "$log" ;;
 		esac
 		return

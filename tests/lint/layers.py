@@ -53,7 +53,7 @@ def layer_of_include(path):
         return "/".join(first[:2])
     if first[0] in ("common", "pgaf-monitor", "pgaf-keeper", "pgaf-ctl"):
         return "tools"
-    if first[0] in ("unit", "rules", "sim", "model", "fuzz"):
+    if first[0] in ("unit", "rules", "sim", "model", "mutation", "fuzz"):
         return "tests"
     return first[0]
 

@@ -2,90 +2,18 @@
 /*
  * Linked into a copy of a test program, this changes one thing of the tables
  * of rules before main(): PGAF_MUTANT names it, `list` prints all there are.
- * A rule goes (M404, K330), or one of its conditions does (M404:hold). The
- * tables are constant in what ships; here their pages are made writable.
+ * The tables are constant in what ships; here their pages are made writable.
  */
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/keeper_rules.h"
-#include "core/rules.h"
-#include "rules/box.h"
+#include "mutation/tables.h"
 
-#define NAME_MOST 80
-#define ROWS_MOST 200
-
-/* One table as bytes: rows of `size`, each with its id and its conditions. */
-struct rows {
-	char letter;
-	const struct table *table;
-	const void *at;
-	const size_t *count;
-	size_t size, id_at, when_at;
-};
-
-static const struct rows tables[] = {
-	{'M', &monitor_table, rules, &rules_count, sizeof(struct rule), offsetof(struct rule, id),
-         offsetof(struct rule, when)},
-	{'K', &keeper_table, keeper_rules, &keeper_rules_count, sizeof(struct keeper_rule),
-         offsetof(struct keeper_rule, id), offsetof(struct keeper_rule, when)},
-};
-
-static uint32_t
-row_id(const struct rows *rows, size_t row)
-{
-	uint32_t id;
-
-	memcpy(&id, (const char *)rows->at + row * rows->size + rows->id_at, sizeof id);
-	return id;
-}
-
-static void
-row_box(const struct rows *rows, size_t row, struct box *box)
-{
-	uint32_t when[DIMENSIONS_MAX];
-
-	memcpy(when, (const char *)rows->at + row * rows->size + rows->when_at,
-	       rows->table->dimensions * sizeof when[0]);
-	box_of(rows->table, when, box);
-}
-
-/* What the row would accept beside what it does, without this condition; false = nothing. */
-static bool
-row_more(const struct rows *rows, size_t row, unsigned fact, struct box *more)
-{
-	row_box(rows, row, more);
-	more->mask[fact] ^= box_full(rows->table->answers(fact));
-	return more->mask[fact] != 0;
-}
-
-/* The earlier rows decide all of that: the condition says something, but changes no decision. */
-static bool
-is_implied(const struct rows *rows, size_t row, unsigned fact)
-{
-	struct box earlier[ROWS_MOST], more, hole;
-
-	if (row > ROWS_MOST || !row_more(rows, row, fact, &more))
-		return false;
-	for (size_t i = 0; i < row; i++)
-		row_box(rows, i, &earlier[i]);
-	return !box_uncovered(rows->table, &more, earlier, row, &hole);
-}
-
-static void
-mutant_name(const struct rows *rows, size_t row, int fact, char *name)
-{
-	int used = snprintf(name, NAME_MOST, "%c%u", rows->letter, row_id(rows, row));
-
-	if (fact >= 0)
-		snprintf(name + used, NAME_MOST - (size_t)used, ":%s",
-		         rows->table->dimension_name((unsigned)fact));
-}
+#define NO_SUCH_MUTANT 120
 
 /* The tables' pages, and no others of the program's constants, are changed. */
 static void *
@@ -97,7 +25,7 @@ writable(const void *at, size_t size)
 
 	if (mprotect((void *)from, to - from, PROT_READ | PROT_WRITE) != 0) {
 		perror("mprotect");
-		_exit(120);
+		_exit(NO_SUCH_MUTANT);
 	}
 	return (void *)(uintptr_t)at;
 }
@@ -122,57 +50,51 @@ drop_condition(const struct rows *rows, size_t row, unsigned fact)
 	       sizeof(uint32_t));
 }
 
-/* True when this row, or one of its conditions, is the one meant; NULL lists all. */
-static bool
-visit_row(const struct rows *rows, size_t row, const char *wanted)
+static void
+list(const struct mutant *mutants, size_t count)
 {
-	char name[NAME_MOST];
-	struct box more;
+	char name[MUTANT_NAME_MOST];
 
-	for (int fact = -1; fact < (int)rows->table->dimensions; fact++) {
-		if (fact >= 0 && !row_more(rows, row, (unsigned)fact, &more))
-			continue;
-		mutant_name(rows, row, fact, name);
-		if (!wanted) {
-			printf("%s%s\n", name,
-			       fact >= 0 && is_implied(rows, row, (unsigned)fact) ? " implied"
-			                                                          : "");
-			continue;
-		}
-		if (strcmp(name, wanted) != 0)
-			continue;
-		if (fact < 0)
-			delete_row(rows, row);
-		else
-			drop_condition(rows, row, (unsigned)fact);
-		return true;
+	for (size_t i = 0; i < count; i++) {
+		mutant_name(&mutants[i], name);
+		printf("%s%s\n", name, mutant_is_implied(&mutants[i]) ? " implied" : "");
 	}
-	return false;
 }
 
-static bool
-visit(const char *wanted)
+static const struct mutant *
+find(const struct mutant *mutants, size_t count, const char *wanted)
 {
-	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-		for (size_t row = 0; row < *tables[t].count; row++)
-			if (visit_row(&tables[t], row, wanted))
-				return true;
-	return false;
+	char name[MUTANT_NAME_MOST];
+
+	for (size_t i = 0; i < count; i++) {
+		mutant_name(&mutants[i], name);
+		if (strcmp(name, wanted) == 0)
+			return &mutants[i];
+	}
+	return NULL;
 }
 
 __attribute__((constructor)) static void
 mutate(void)
 {
+	static struct mutant mutants[MUTANTS_MOST];
 	const char *wanted = getenv("PGAF_MUTANT");
+	size_t count = mutants_of(mutants);
+	const struct mutant *mutant;
 
 	if (!wanted)
 		return;
 	if (strcmp(wanted, "list") == 0) {
-		visit(NULL);
+		list(mutants, count);
 		exit(0);
 	}
-	if (!visit(wanted)) {
+	mutant = find(mutants, count, wanted);
+	if (!mutant) {
 		fprintf(stderr, "there is no mutant %s\n", wanted);
-		_exit(120);
+		_exit(NO_SUCH_MUTANT);
 	}
+	if (mutant->fact < 0)
+		delete_row(mutant->rows, mutant->row);
+	else
+		drop_condition(mutant->rows, mutant->row, (unsigned)mutant->fact);
 }
