@@ -292,6 +292,15 @@ rest_answer(const struct keeper_view *view)
 	return strict == (view->seen.sync_names[0] != '\0') ? K_REST_RIGHT : K_REST_OTHER;
 }
 
+/* Below the primary's values recovery stands still until they are written and it restarts (23). */
+static enum keeper_ready
+ready_answer(const struct keeper_view *view)
+{
+	bool below = view->seen.pg == PG_STANDBY && (view->seen.vetoes & VETO_BIT(PARAMETERS)) != 0;
+
+	return below ? K_NEEDS_CONFIG : view->ready;
+}
+
 void
 keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_facts *facts)
 {
@@ -332,7 +341,7 @@ keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_fac
 	answer[KF_CLAIM] = (uint8_t)view->claim;
 	answer[KF_TIMELINE] =
 		view->seen.timeline == view->note.timeline ? K_TIMELINE_RIGHT : K_TIMELINE_OTHER;
-	answer[KF_READY] = (uint8_t)view->ready;
+	answer[KF_READY] = (uint8_t)ready_answer(view);
 	answer[KF_CLIENTS] = (uint8_t)clients_answer(view, now);
 	answer[KF_SETTLED] = view->settled ? K_SETTLED : K_NOT_SETTLED;
 }

@@ -536,6 +536,14 @@ done_follow(struct keeper_view *view, const struct goal *goal)
 }
 
 static void
+done_configure(struct keeper_view *view)
+{
+	view->ready = view->note.role == NOTE_STANDBY ? K_NEEDS_SLOTS : K_NEEDS_ROLES;
+	/* Until the next look says otherwise. */
+	view->seen.vetoes &= ~VETO_BIT(PARAMETERS);
+}
+
+static void
 done_settle(struct keeper_view *view)
 {
 	view->settled = true;
@@ -555,7 +563,7 @@ done(struct keeper *keeper, const struct step_result *result)
 		view->ready = K_NEEDS_ROLES;
 		break;
 	case STEP_CONFIGURE:
-		view->ready = view->note.role == NOTE_STANDBY ? K_NEEDS_SLOTS : K_NEEDS_ROLES;
+		done_configure(view);
 		break;
 	case STEP_ROLES:
 		view->ready = K_NEEDS_SLOTS;

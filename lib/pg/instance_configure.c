@@ -524,9 +524,40 @@ configure_all(struct instance *in, task_then then)
 }
 
 static void
+restart_standby(struct instance *in)
+{
+	start_server(in, false, task_done);
+}
+
+/*
+ * A standby pauses its recovery below the primary's values, goes on acknowledging, and would end
+ * if it were promoted; new values need a restart (PROTOCOL 23). Once: what is still lower then
+ * is set where it is not ours to change.
+ */
+static void
+raise_by_restart(struct instance *in)
+{
+	if (memcmp(in->restarted_for, in->conf.limits, sizeof(in->restarted_for)) == 0) {
+		task_end(in, STEP_FAILED,
+		         "max_connections or its like is below the primary's, and set elsewhere");
+		return;
+	}
+	memcpy(in->restarted_for, in->conf.limits, sizeof(in->restarted_for));
+	instance_log(in, PGAF_LOG_WARNING, "limits-raised",
+	             "max_connections and its like are raised to the primary's by a restart");
+	stop_server(in, SIGINT, restart_standby);
+}
+
+static void
 configured(struct instance *in)
 {
-	task_done(in);
+	const struct observation *seen = &in->observer.seen;
+
+	if (in->observer.any && in->postmaster != 0 && seen->pg == PG_STANDBY &&
+	    (seen->vetoes & VETO_BIT(PARAMETERS)) != 0)
+		raise_by_restart(in);
+	else
+		task_done(in);
 }
 
 void

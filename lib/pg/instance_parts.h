@@ -217,6 +217,7 @@ struct instance {
 	bool stopping;                /* a step of ours asked it to end */
 	bool held_back; /* we started it with clients held back, and have not let them in */
 	bool signalled; /* it was told to end, and will even if the step is cancelled */
+	uint32_t restarted_for[LIMIT_COUNT]; /* the limits, when it last was for their sake */
 	uint64_t exits;
 	bool exit_inside;
 

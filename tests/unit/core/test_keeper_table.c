@@ -461,6 +461,23 @@ START_TEST(test_each_way_postgres_can_be)
 }
 END_TEST
 
+/* Its recovery stands still until the primary's values are written and it is restarted (23). */
+START_TEST(test_a_standby_below_the_primary_is_configured)
+{
+	struct keeper_view view;
+
+	view_of(&calm, &view);
+	view.ready = K_READY;
+	view.seen.vetoes = VETO_BIT(PARAMETERS);
+	view.seen.pg = PG_PRIMARY;
+	ck_assert_uint_eq(answer_of(&view, KF_READY), K_READY);
+	view.seen.pg = PG_STANDBY;
+	ck_assert_uint_eq(answer_of(&view, KF_READY), K_NEEDS_CONFIG);
+	view.seen.vetoes = VETO_BIT(RECOVERY_PAUSED);
+	ck_assert_uint_eq(answer_of(&view, KF_READY), K_READY);
+}
+END_TEST
+
 START_TEST(test_a_goal_is_accepted_when_all_of_it_is_noted)
 {
 	struct keeper_view view;
@@ -636,6 +653,7 @@ main(void)
 	tcase_add_test(answers, test_a_fenced_node_returns_for_the_store_or_with_its_member);
 	tcase_add_test(answers, test_a_crash_asks_and_a_newer_goal_permits);
 	tcase_add_test(answers, test_each_way_postgres_can_be);
+	tcase_add_test(answers, test_a_standby_below_the_primary_is_configured);
 	tcase_add_test(answers, test_a_goal_is_accepted_when_all_of_it_is_noted);
 	tcase_add_test(answers, test_a_set_is_in_force_when_it_is_proved_and_seen);
 	tcase_add_test(answers, test_who_is_held_back_waits_for_the_store);
