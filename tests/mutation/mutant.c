@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mutation/mutant.h"
 #include "mutation/tables.h"
 
 #define NO_SUCH_MUTANT 120
@@ -61,17 +62,24 @@ list(const struct mutant *mutants, size_t count)
 	}
 }
 
-static const struct mutant *
-find(const struct mutant *mutants, size_t count, const char *wanted)
+bool
+mutant_apply(const char *wanted)
 {
+	static struct mutant mutants[MUTANTS_MOST];
+	size_t count = mutants_of(mutants);
 	char name[MUTANT_NAME_MOST];
 
 	for (size_t i = 0; i < count; i++) {
 		mutant_name(&mutants[i], name);
-		if (strcmp(name, wanted) == 0)
-			return &mutants[i];
+		if (strcmp(name, wanted) != 0)
+			continue;
+		if (mutants[i].fact < 0)
+			delete_row(mutants[i].rows, mutants[i].row);
+		else
+			drop_condition(mutants[i].rows, mutants[i].row, (unsigned)mutants[i].fact);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 __attribute__((constructor)) static void
@@ -79,22 +87,15 @@ mutate(void)
 {
 	static struct mutant mutants[MUTANTS_MOST];
 	const char *wanted = getenv("PGAF_MUTANT");
-	size_t count = mutants_of(mutants);
-	const struct mutant *mutant;
 
 	if (!wanted)
 		return;
 	if (strcmp(wanted, "list") == 0) {
-		list(mutants, count);
+		list(mutants, mutants_of(mutants));
 		exit(0);
 	}
-	mutant = find(mutants, count, wanted);
-	if (!mutant) {
+	if (!mutant_apply(wanted)) {
 		fprintf(stderr, "there is no mutant %s\n", wanted);
 		_exit(NO_SUCH_MUTANT);
 	}
-	if (mutant->fact < 0)
-		delete_row(mutant->rows, mutant->row);
-	else
-		drop_condition(mutant->rows, mutant->row, (unsigned)mutant->fact);
 }
