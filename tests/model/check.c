@@ -61,7 +61,7 @@ check_acknowledged(struct m_state *s, unsigned node, unsigned lsn)
 	/* The newest history was opened by another node and does not hold it. */
 	if (last->writer != node + 1 && !wal_contains(s, world->branches, 255, branch, lsn))
 		violate("ONE", "node%u acknowledges a commit after node%u was promoted without it",
-		        node + 1, last->writer);
+		        name_of(node), name_of(last->writer - 1U));
 	/* An older copy knows nothing of the set in force, until all nodes were heard (12). */
 	if (!counts(s, node) || world->restored == 1)
 		return;
@@ -80,12 +80,12 @@ check_promoted(const struct m_state *s, unsigned node)
 	if (world->acked != 0 &&
 	    !wal_contains(s, pg->branch, pg->lsn, world->acked_branch, world->acked))
 		violate("DUR", "node%u is promoted without the commit that node%u acknowledged",
-		        node + 1, world->acked_writer);
+		        name_of(node), name_of(world->acked_writer - 1U));
 	/* Executed late: it was decided otherwise since (trap 3). */
 	if (!s->store.group.recovering && world->restored != 1 &&
 	    (s->store.group.promoted != node + 1 || !s->store.group.claimed))
 		violate("SAFE-PROMOTE", "node%u is promoted, and the role is not its own",
-		        node + 1);
+		        name_of(node));
 }
 
 /* ---- decisions ---------------------------------------------------------- */
@@ -118,7 +118,7 @@ check_order(const struct m_state *s, const struct m_group *next, unsigned rule)
 
 		if (!from->clean || next->goal[candidate].min_lsn < from->stopped_lsn)
 			violate("SAFE-PROMOTE", "node%u is to take over what did not stop cleanly",
-			        next->promoted);
+			        name_of(candidate));
 		return;
 	}
 	if (group->possible_count == 0)
@@ -128,7 +128,7 @@ check_order(const struct m_state *s, const struct m_group *next, unsigned rule)
 		    !proves(s, &group->possible[i], candidate))
 			violate("SAFE-PROMOTE",
 			        "node%u is to be promoted, but set %u may be in force",
-			        next->promoted, group->possible[i].version);
+			        name_of(candidate), group->possible[i].version);
 }
 
 void
@@ -174,11 +174,11 @@ check_running(const struct m_state *s, unsigned node)
 	    (!former && (group->primary != node + 1 || pg->status != PG_PRIMARY)))
 		return;
 	if (is_declined(s, node, &pg->file))
-		violate("RUNNING", "node%u runs set %u, which it declined", node + 1,
+		violate("RUNNING", "node%u runs set %u, which it declined", name_of(node),
 		        pg->file.version);
 	if (!is_possible(group, &pg->file))
 		violate("RUNNING", "node%u runs set %u (%u of members %u), which is not possible",
-		        node + 1, pg->file.version, pg->file.required, pg->file.members);
+		        name_of(node), pg->file.version, pg->file.required, pg->file.members);
 	/* A walsender that is stricter than it need be harms nobody. */
 	for (unsigned i = 0; i < group->possible_count; i++)
 		if (group->possible[i].unknown || group->possible[i].required == 0)
@@ -186,7 +186,7 @@ check_running(const struct m_state *s, unsigned node)
 	for (unsigned i = 0; i < run.nodes; i++)
 		if (pg->sender[i].used && !is_possible(group, &pg->sender[i].set) &&
 		    pg->sender[i].set.required > 0)
-			violate("RUNNING", "a walsender of node%u still uses set %u", node + 1,
+			violate("RUNNING", "a walsender of node%u still uses set %u", name_of(node),
 			        pg->sender[i].set.version);
 }
 
@@ -203,13 +203,13 @@ check_state(const struct m_state *s)
 			if (i != k && pg->status == PG_PRIMARY && s->pg[k].status == PG_PRIMARY &&
 			    pg->branch == s->pg[k].branch)
 				violate("TIMELINE", "node%u and node%u write the same timeline",
-				        i + 1, k + 1);
+				        name_of(i), name_of(k));
 	}
 	/* What the newest writer opened holds everything that counts. */
 	if (world->acked != 0 &&
 	    !wal_contains(s, world->branches, 255, world->acked_branch, world->acked))
 		violate("DUR", "the commit that node%u acknowledged is not in the newest history",
-		        world->acked_writer);
+		        name_of(world->acked_writer - 1U));
 }
 
 /* ---- good states -------------------------------------------------------- */
@@ -220,8 +220,8 @@ why_not_standby(const struct m_state *s, unsigned node)
 	const struct m_group *group = &s->store.group;
 	const struct m_pg *pg = &s->pg[node];
 
-	if (!s->keeper[node].alive)
-		return "a keeper is dead";
+	if (!s->keeper[node].alive || s->keeper[node].frozen == FROZEN)
+		return "a keeper is dead or frozen";
 	if (pg->status != PG_STANDBY || !pg->streaming || pg->upstream != group->primary)
 		return "a standby does not follow the primary";
 	if (s->store.report[node].state != PGAF_STATE_SECONDARY ||
@@ -246,7 +246,7 @@ why_not_good(const struct m_state *s)
 	if (s->pg[primary].branch != s->world.branches)
 		return "the primary is not on the newest history";
 	if (!is_writable(group->goal[primary].state) || !s->keeper[primary].alive ||
-	    s->keeper[primary].note.role != NOTE_PRIMARY ||
+	    s->keeper[primary].frozen == FROZEN || s->keeper[primary].note.role != NOTE_PRIMARY ||
 	    s->store.report[primary].state != group->goal[primary].state)
 		return "the primary has not reached its goal";
 	if (group->possible_count != 1)

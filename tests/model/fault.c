@@ -65,12 +65,12 @@ host_dies(struct m_state *s, unsigned node, unsigned variant)
 static bool
 monitor_dies(struct m_state *s, unsigned node, unsigned variant)
 {
-	if (!s->monitor.up || (variant == 1 && !s->monitor.pending) || !pay(s, MFAULT_MONITOR))
+	if (!s->monitor[0].up || (variant == 1 && !s->monitor[0].pending) ||
+	    !pay(s, MFAULT_MONITOR))
 		return false;
 	if (variant == 1)
 		monitor_commits(s, node, 0);
-	monitor_reset(&s->monitor);
-	s->monitor.up = 0;
+	monitor_reset(&s->monitor[0]);
 	return true;
 }
 
@@ -79,10 +79,44 @@ monitor_starts(struct m_state *s, unsigned node, unsigned variant)
 {
 	(void)node;
 	(void)variant;
-	if (s->monitor.up)
+	if (s->monitor[0].up)
 		return false;
-	s->monitor.up = 1;
+	s->monitor[0].up = 1;
 	return true;
+}
+
+/* The lock that keeps a second monitor away is lost, or the first only seemed to be gone. */
+static bool
+rival_starts(struct m_state *s, unsigned node, unsigned variant)
+{
+	(void)node;
+	(void)variant;
+	if (s->monitor[1].up || !pay(s, MFAULT_RIVAL))
+		return false;
+	s->monitor[1].up = 1;
+	return true;
+}
+
+static bool
+rival_ends(struct m_state *s, unsigned node, unsigned variant)
+{
+	(void)node;
+	(void)variant;
+	if (!s->monitor[1].up)
+		return false;
+	monitor_reset(&s->monitor[1]);
+	return true;
+}
+
+static void
+monitors_start_anew(struct m_state *s)
+{
+	for (unsigned by = 0; by < MONITORS; by++) {
+		bool up = s->monitor[by].up;
+
+		monitor_reset(&s->monitor[by]);
+		s->monitor[by].up = up;
+	}
 }
 
 /* Decisions and claims are durable, reports are not: any of them may be lost. */
@@ -97,7 +131,21 @@ store_crashes(struct m_state *s, unsigned node, unsigned variant)
 			memset(&s->store.report[i], 0, sizeof(s->store.report[i]));
 		keeper_lose_link(s, i);
 	}
-	monitor_reset(&s->monitor);
+	monitors_start_anew(s);
+	return true;
+}
+
+/* Once, at any time; until then the group as it began is the copy. */
+static bool
+store_is_copied(struct m_state *s, unsigned node, unsigned variant)
+{
+	(void)node;
+	(void)variant;
+	if (!run.restore || s->world.copied || s->world.restored != 0 ||
+	    memcmp(&s->copy, &s->store.group, sizeof(s->copy)) == 0)
+		return false;
+	s->world.copied = 1;
+	s->copy = s->store.group;
 	return true;
 }
 
@@ -111,9 +159,12 @@ store_is_restored(struct m_state *s, unsigned node, unsigned variant)
 	s->world.restored = 1;
 	s->store.group = s->copy;
 	memset(s->store.report, 0, sizeof(s->store.report));
+	/* Nothing is restored twice: what the copy was is no matter any more. */
+	memset(&s->copy, 0, sizeof(s->copy));
+	s->world.copied = 0;
 	for (unsigned i = 0; i < run.nodes; i++)
 		keeper_lose_link(s, i);
-	monitor_reset(&s->monitor);
+	monitors_start_anew(s);
 	return true;
 }
 
@@ -184,44 +235,54 @@ operator_asks(struct m_state *s, unsigned node, unsigned variant)
 /* ---- all that can happen, repairs first: the order of a fair run -------- */
 
 const struct action actions[] = {
-	{"the link to %v heals", link_heals, true, 0, REPAIR},
-	{"the link from the monitor heals", link_from_monitor_heals, true, 1, REPAIR},
-	{"the keeper is started", keeper_starts, true, 1, REPAIR},
-	{"the monitor is started", monitor_starts, false, 1, REPAIR},
-	{"the keeper's session with the store ends", keeper_unlinks, true, 1, FAIR},
-	{"the keeper opens its session with the store", keeper_links, true, 1, FAIR},
-	{"its end of stream is noticed", pg_times_out, true, 1, FAIR},
-	{"the keeper notices the end of Postgres", keeper_notices, true, 1, FAIR},
-	{"the store sends the goal", store_sends_orders, true, 1, FAIR},
-	{"the keeper hears its goal", keeper_hears_orders, true, 1, FAIR},
-	{"the store takes the claim", store_takes_claim, true, 1, FAIR},
-	{"the keeper hears the answer to its claim", keeper_hears_claim, true, 1, FAIR},
-	{"the keeper looks and acts", keeper_acts, true, 2, TIMED},
-	{"the keeper's step goes on", keeper_steps, true, 1, FAIR},
-	{"the promotion takes place", pg_promoted, true, 1, FAIR},
-	{"all local WAL is read", pg_reads_all, true, 1, FAIR},
-	{"the checkpointer takes the set", pg_checkpointer_takes, true, 1, FAIR},
-	{"the walsender to %v takes the set", pg_sender_takes, true, 0, FAIR},
-	{"the walreceiver connects", pg_connects, true, 1, FAIR},
-	{"WAL is received", pg_receives, true, 1, FAIR},
-	{"the walreceiver's reply arrives", pg_replies, true, 1, FAIR},
-	{"the keeper sends a report", keeper_reports, true, 2, TIMED},
-	{"the store takes the report", store_takes_report, true, 1, FAIR},
-	{"the monitor decides", monitor_decides, false, 2 << NODES_MOST, TIMED},
-	{"the decision is written", monitor_commits, false, 1, FAIR},
+	{"the link to %v heals", link_heals, NODE, 0, REPAIR},
+	{"the link from the monitor heals", link_from_monitor_heals, NODE, 1, REPAIR},
+	{"the keeper is started", keeper_starts, NODE, 1, REPAIR},
+	{"the keeper goes on", keeper_thaws, NODE, 1, REPAIR},
+	{"the second monitor ends", rival_ends, ONCE, 1, REPAIR},
+	{"the monitor is started", monitor_starts, ONCE, 1, REPAIR},
+	{"the keeper's session with the store ends", keeper_unlinks, NODE, 1, FAIR},
+	{"the keeper opens its session with the store", keeper_links, NODE, 1, FAIR},
+	{"its end of stream is noticed", pg_times_out, NODE, 1, FAIR},
+	{"the keeper notices the end of Postgres", keeper_notices, NODE, 1, FAIR},
+	{"the store sends the goal", store_sends_orders, NODE, 1, FAIR},
+	{"the keeper hears its goal", keeper_hears_orders, NODE, 1, FAIR},
+	{"the store takes the claim", store_takes_claim, NODE, 1, FAIR},
+	{"the keeper hears the answer to its claim", keeper_hears_claim, NODE, 1, FAIR},
+	{"the keeper looks and acts", keeper_acts, NODE, 2, TIMED},
+	{"the keeper's step goes on", keeper_steps, NODE, 1, FAIR},
+	{"the promotion takes place", pg_promoted, NODE, 1, FAIR},
+	{"all local WAL is read", pg_reads_all, NODE, 1, FAIR},
+	{"the checkpointer takes the set", pg_checkpointer_takes, NODE, 1, FAIR},
+	{"the walsender to %v takes the set", pg_sender_takes, NODE, 0, FAIR},
+	{"the walreceiver connects", pg_connects, NODE, 1, FAIR},
+	{"WAL is received", pg_receives, NODE, 1, FAIR},
+	{"the walreceiver's reply arrives", pg_replies, NODE, 1, FAIR},
+	{"the keeper sends a report", keeper_reports, NODE, 2, TIMED},
+	{"the store takes the report", store_takes_report, NODE, 1, FAIR},
+	{"the monitor decides", monitor_decides, NUMBERING, 2 << NODES_MOST, TIMED},
+	{"the decision is written", monitor_commits, ONCE, 1, FAIR},
+	{"the second monitor decides", rival_decides, NUMBERING, 2 << NODES_MOST, TIMED},
+	{"the second monitor's decision is written", rival_commits, ONCE, 1, FAIR},
+	{"a report of a session that is over arrives", store_takes_old_report, NODE, 1, FAIR},
 	/* What is no part of a fair run. */
-	{"a client commits", pg_commits, true, 1, UNFAIR},
-	{"the client cancels its wait", pg_cancels, true, 1, UNFAIR},
-	{"FAULT: the postmaster is killed", postmaster_dies, true, 1, UNFAIR},
-	{"FAULT: the keeper is killed", keeper_killed, true, 1, UNFAIR},
-	{"FAULT: the keeper is killed while it claims", keeper_dies_claiming, true, 1, UNFAIR},
-	{"FAULT: the host loses power", host_dies, true, 1, UNFAIR},
-	{"FAULT: the monitor is killed", monitor_dies, false, 2, UNFAIR},
-	{"FAULT: the store crashes and loses reports", store_crashes, false, 0, UNFAIR},
-	{"FAULT: the store is an older copy", store_is_restored, false, 1, UNFAIR},
-	{"FAULT: the link to %v is cut", link_is_cut, true, 0, UNFAIR},
-	{"FAULT: the link from the monitor is cut", link_from_monitor_is_cut, true, 1, UNFAIR},
-	{"the operator asks for a change of roles", operator_asks, false, 2, UNFAIR},
+	{"a client commits", pg_commits, NODE, 1, UNFAIR},
+	{"the client cancels its wait", pg_cancels, NODE, 1, UNFAIR},
+	{"FAULT: the postmaster is killed", postmaster_dies, NODE, 1, UNFAIR},
+	{"FAULT: the keeper is killed", keeper_killed, NODE, 1, UNFAIR},
+	{"FAULT: the keeper is killed while it claims", keeper_dies_claiming, NODE, 1, UNFAIR},
+	{"FAULT: the host loses power", host_dies, NODE, 1, UNFAIR},
+	{"FAULT: the keeper is frozen", keeper_freezes, NODE, 1, UNFAIR},
+	{"FAULT: its session breaks, a report is on its way", keeper_session_breaks, NODE, 1,
+         UNFAIR},
+	{"FAULT: a second monitor is started", rival_starts, ONCE, 1, UNFAIR},
+	{"a copy of the store is made", store_is_copied, ONCE, 1, UNFAIR},
+	{"FAULT: the monitor is killed", monitor_dies, ONCE, 2, UNFAIR},
+	{"FAULT: the store crashes and loses reports", store_crashes, ONCE, 0, UNFAIR},
+	{"FAULT: the store is an older copy", store_is_restored, ONCE, 1, UNFAIR},
+	{"FAULT: the link to %v is cut", link_is_cut, NODE, 0, UNFAIR},
+	{"FAULT: the link from the monitor is cut", link_from_monitor_is_cut, NODE, 1, UNFAIR},
+	{"the operator asks for a change of roles", operator_asks, ONCE, 2, UNFAIR},
 };
 
 const size_t actions_count = sizeof(actions) / sizeof(actions[0]);
@@ -298,7 +359,7 @@ first_state(struct m_state *s)
 	s->world.branches = 1;
 	s->world.branch[0] = (struct m_branch){.timeline = 1, .writer = 1};
 	first_goals(&s->store.group);
-	s->monitor.up = 1;
+	s->monitor[0].up = 1;
 	for (unsigned i = 0; i < run.nodes; i++) {
 		struct m_pg *pg = &s->pg[i];
 
@@ -322,7 +383,7 @@ first_state(struct m_state *s)
 		first_keeper(s, i);
 	for (unsigned i = 0; i < run.nodes; i++) {
 		report_now(s, i, &s->store.report[i]);
-		s->monitor.heard[i] = 1;
+		s->monitor[0].heard[i] = 1;
 	}
 	if (run.restore)
 		s->copy = s->store.group;

@@ -8,15 +8,10 @@
 #include <string.h>
 
 #include "base/pure/text.h"
-#include "engine/keeper_state.h"
-#include "model/model.h"
+#include "model/keep.h"
 
-/* What the engine asked its world for during the call. */
-static struct {
-	bool step, cancelled, claimed, saved, ended;
-} asked;
-
-static struct keeper keeper;
+struct asked asked;
+struct keeper keeper;
 
 static void
 op_step(void *world, const struct step_order *order)
@@ -162,8 +157,8 @@ observe_running(const struct m_state *s, unsigned node, struct observation *seen
 			};
 }
 
-static void
-observe(const struct m_state *s, unsigned node, struct observation *seen)
+void
+keeper_observe(const struct m_state *s, unsigned node, struct observation *seen)
 {
 	const struct m_pg *pg = &s->pg[node];
 
@@ -180,8 +175,8 @@ observe(const struct m_state *s, unsigned node, struct observation *seen)
 		observe_running(s, node, seen);
 }
 
-static bool
-reaches(const struct m_state *s, unsigned node, unsigned other)
+bool
+keeper_reaches(const struct m_state *s, unsigned node, unsigned other)
 {
 	return both_open(s, node + 1, other + 1) && pg_runs(&s->pg[other]);
 }
@@ -192,7 +187,7 @@ load_peers(const struct m_state *s, unsigned node)
 	const struct m_pg *pg = &s->pg[node];
 
 	for (unsigned i = 0; i < run.nodes; i++) {
-		bool reached = i != node && reaches(s, node, i);
+		bool reached = i != node && keeper_reaches(s, node, i);
 
 		if (i == node)
 			continue;
@@ -230,8 +225,9 @@ load_note(const struct m_keeper *from, unsigned node, struct note *note)
 	goal_widen(&from->note.goal, &note->goal);
 }
 
-static void
-load_orders(const struct m_goal *goal, unsigned epoch, unsigned node, struct keeper_orders *orders)
+void
+keeper_orders_of(const struct m_goal *goal, unsigned epoch, unsigned node,
+                 struct keeper_orders *orders)
 {
 	memset(orders, 0, sizeof(*orders));
 	orders->incarnation = 1;
@@ -268,8 +264,8 @@ load_view(const struct m_keeper *from, struct keeper_view *view)
 	view->followed_as = from->followed_as;
 }
 
-static void
-load(const struct m_state *s, unsigned node)
+void
+keeper_load(const struct m_state *s, unsigned node)
 {
 	const struct m_keeper *from = &s->keeper[node];
 
@@ -281,9 +277,9 @@ load(const struct m_state *s, unsigned node)
 	keeper.now = NOW;
 	load_note(from, node, &keeper.view.note);
 	keeper.pending = keeper.view.note; /* saved at once */
-	load_orders(&from->orders, from->orders_epoch, node, &keeper.view.orders);
+	keeper_orders_of(&from->orders, from->orders_epoch, node, &keeper.view.orders);
 	load_view(from, &keeper.view);
-	observe(s, node, &keeper.view.seen);
+	keeper_observe(s, node, &keeper.view.seen);
 	load_peers(s, node);
 	keeper.busy = from->busy != STEP_NONE;
 	keeper.order.step = (enum step)from->busy;
@@ -362,8 +358,8 @@ save_step(struct m_keeper *to)
 	}
 }
 
-static void
-save(struct m_state *s, unsigned node)
+void
+keeper_save(struct m_state *s, unsigned node)
 {
 	struct m_keeper *to = &s->keeper[node];
 
@@ -406,7 +402,7 @@ report_now(const struct m_state *s, unsigned node, struct m_report *report)
 {
 	struct report full;
 
-	load(s, node);
+	keeper_load(s, node);
 	report_build(&keeper, &full);
 	*report = (struct m_report){
 		.state = (uint8_t)full.state,
@@ -437,310 +433,4 @@ report_now(const struct m_state *s, unsigned node, struct m_report *report)
 		.clean = full.stopped_epoch != 0 && full.stopped_clean,
 	};
 	report_masks(&full, report);
-}
-
-static bool
-report_is_news(const struct m_report *old, const struct m_report *new)
-{
-	struct m_report a = *old;
-
-	a.lsn = new->lsn; /* positions alone are none */
-	return memcmp(&a, new, sizeof(a)) != 0;
-}
-
-/* ---- happenings --------------------------------------------------------- */
-
-/* Nobody was heard for the fencing limit: only possible while nobody can be. */
-static bool
-may_hear_nobody(const struct m_state *s, unsigned node)
-{
-	if (s->keeper[node].contact)
-		return false;
-	for (unsigned i = 0; i < run.nodes; i++)
-		if (i != node && reaches(s, node, i))
-			return false;
-	return true;
-}
-
-/* Steps that change nothing outside of Postgres' own directory: done as soon as begun. */
-static bool
-is_brief(uint8_t step)
-{
-	return step == STEP_CONFIGURE || step == STEP_ROLES || step == STEP_SLOTS ||
-	       step == STEP_REST || step == STEP_KEEP_WAL;
-}
-
-/* The engine reports what has changed whenever it has run. */
-static void
-report_at_once(struct m_state *s, unsigned node)
-{
-	struct m_keeper *k = &s->keeper[node];
-	struct m_report report;
-
-	if (!k->alive || !k->link || !link_open(s, node + 1, 0))
-		return;
-	report_now(s, node, &report);
-	report.stuck = s->store.report[node].stuck && s->pg[node].waiter != 0;
-	if (s->monitor.heard[node] && !k->report_sent &&
-	    !report_is_news(&s->store.report[node], &report))
-		return;
-	k->report = report;
-	k->report_sent = 1;
-	if (!run.messages)
-		store_takes_report(s, node, 0);
-}
-
-/* The step under way goes on, and perhaps ends. */
-static void
-finish_step(struct m_state *s, unsigned node)
-{
-	struct step_result result = {.number = 1, .step = (enum step)s->keeper[node].busy};
-
-	if (!step_go(s, node, &result))
-		return;
-	tell("ends to %s: %s %s; ", step_doc(result.step),
-	     result.outcome == STEP_DONE       ? "done"
-	     : result.outcome == STEP_DIVERGED ? "histories differ"
-	     : result.outcome == STEP_LOST     ? "too late"
-	                                       : "not possible",
-	     result.text);
-	load(s, node);
-	keeper_on_step(&keeper, NOW, &result);
-	save(s, node);
-}
-
-/* Looks at its Postgres and asks the table once. Variant 1: the fencing limit is over. */
-static bool
-acts(struct m_state *s, unsigned node, unsigned variant, bool dies)
-{
-	struct m_keeper *k = &s->keeper[node];
-	struct m_keeper before = *k;
-	struct observation seen;
-
-	if (!k->alive || k->busy != STEP_NONE || k->claiming || k->claim_message == CLAIM_ASKED)
-		return false;
-	if (s->pg[node].status == PG_EXITED && !k->crashed)
-		return false;
-	if (variant == 1 && !may_hear_nobody(s, node))
-		return false;
-	load(s, node);
-	if (variant == 1)
-		keeper.view.started_at = AGO(100);
-	observe(s, node, &seen);
-	keeper_on_observation(&keeper, NOW, &seen);
-	act(&keeper);
-	if (dies) {
-		if (!asked.claimed)
-			return false;
-		tell("and dies before its note is written");
-		keeper_die(s, node);
-		k->claim_message = CLAIM_ASKED;
-		k->claim_epoch = (uint8_t)keeper.view.orders.goal.epoch;
-		return true;
-	}
-	save(s, node);
-	if (memcmp(&before, k, sizeof(before)) == 0 && !s->pg[node].restarted)
-		return false;
-	s->pg[node].restarted = 0;
-	return true;
-}
-
-bool
-keeper_acts(struct m_state *s, unsigned node, unsigned variant)
-{
-	struct m_keeper *k = &s->keeper[node];
-
-	if (variant == 1) {
-		struct m_state before = *s;
-
-		if (!acts(s, node, 1, false))
-			return false;
-		if (limit_over(&before)) {
-			s->world = before.world;
-		} else {
-			*s = before;
-			return false;
-		}
-	} else if (!acts(s, node, 0, false)) {
-		return false;
-	}
-	while (is_brief(k->busy)) {
-		finish_step(s, node);
-		if (!acts(s, node, 0, false))
-			break;
-	}
-	report_at_once(s, node);
-	return true;
-}
-
-bool
-keeper_dies_claiming(struct m_state *s, unsigned node, unsigned variant)
-{
-	const struct m_keeper *k = &s->keeper[node];
-	struct m_state paid = *s;
-
-	(void)variant;
-	if (!k->alive || k->claim != K_CLAIM_NONE ||
-	    k->orders.state != PGAF_STATE_PREPARE_PROMOTION || !pay(&paid, MFAULT_CLAIMING) ||
-	    !acts(&paid, node, 0, true))
-		return false;
-	*s = paid;
-	return true;
-}
-
-bool
-keeper_steps(struct m_state *s, unsigned node, unsigned variant)
-{
-	(void)variant;
-	if (!s->keeper[node].alive || s->keeper[node].busy == STEP_NONE)
-		return false;
-	finish_step(s, node);
-	if (s->keeper[node].busy == STEP_NONE)
-		report_at_once(s, node);
-	return true;
-}
-
-bool
-keeper_notices(struct m_state *s, unsigned node, unsigned variant)
-{
-	(void)variant;
-	if (!s->keeper[node].alive || s->pg[node].status != PG_EXITED || s->keeper[node].crashed)
-		return false;
-	load(s, node);
-	keeper_on_exit(&keeper, NOW, false);
-	if (!keeper.view.crashed)
-		return false; /* the step under way ends Postgres on purpose */
-	save(s, node);
-	report_at_once(s, node);
-	return true;
-}
-
-bool
-keeper_hears_orders(struct m_state *s, unsigned node, unsigned variant)
-{
-	struct m_keeper *k = &s->keeper[node];
-	struct keeper_orders orders;
-
-	(void)variant;
-	if (!k->orders_sent || !link_open(s, 0, node + 1))
-		return false;
-	load_orders(&k->sent, k->sent_epoch, node, &orders);
-	load(s, node);
-	keeper_on_goal(&keeper, NOW, &orders);
-	save(s, node);
-	k->orders_sent = k->sent_epoch = 0;
-	memset(&k->sent, 0, sizeof(k->sent));
-	return true;
-}
-
-bool
-keeper_hears_claim(struct m_state *s, unsigned node, unsigned variant)
-{
-	struct m_keeper *k = &s->keeper[node];
-	uint8_t message = k->claim_message;
-
-	(void)variant;
-	if (!k->claiming || (message != CLAIM_GRANTED && message != CLAIM_DENIED))
-		return false;
-	load(s, node);
-	keeper_on_claim(&keeper, NOW, message == CLAIM_GRANTED, true);
-	k->claim_message = k->claim_epoch = 0;
-	save(s, node);
-	return true;
-}
-
-bool
-keeper_links(struct m_state *s, unsigned node, unsigned variant)
-{
-	(void)variant;
-	if (!s->keeper[node].alive || s->keeper[node].link || !both_open(s, 0, node + 1))
-		return false;
-	s->keeper[node].link = 1;
-	return true;
-}
-
-/* The session with the store has ended; a claim that was sent may still be written. */
-void
-keeper_lose_link(struct m_state *s, unsigned node)
-{
-	struct m_keeper *k = &s->keeper[node];
-
-	if (k->claiming) {
-		load(s, node);
-		keeper_on_claim(&keeper, NOW, false, false);
-		save(s, node);
-	}
-	k->link = k->contact = 0;
-	if (k->claim_message != CLAIM_ASKED)
-		k->claim_message = k->claim_epoch = 0;
-	k->report_sent = k->orders_sent = k->sent_epoch = 0;
-	memset(&k->report, 0, sizeof(k->report));
-	memset(&k->sent, 0, sizeof(k->sent));
-}
-
-bool
-keeper_unlinks(struct m_state *s, unsigned node, unsigned variant)
-{
-	(void)variant;
-	if (!s->keeper[node].alive || !s->keeper[node].link || both_open(s, 0, node + 1))
-		return false;
-	keeper_lose_link(s, node);
-	return true;
-}
-
-/* Only the note and what was sent outlives it. */
-void
-keeper_die(struct m_state *s, unsigned node)
-{
-	struct m_keeper *k = &s->keeper[node];
-	bool asking = k->claim_message == CLAIM_ASKED;
-
-	*k = (struct m_keeper){
-		.note = k->note,
-		.claim_message = asking ? CLAIM_ASKED : CLAIM_NO,
-		.claim_epoch = asking ? k->claim_epoch : 0,
-	};
-}
-
-bool
-keeper_starts(struct m_state *s, unsigned node, unsigned variant)
-{
-	struct m_keeper *k = &s->keeper[node];
-
-	(void)variant;
-	if (k->alive)
-		return false;
-	k->alive = 1;
-	k->settled = 1;
-	k->state = k->note.role == NOTE_NONE ? PGAF_STATE_INIT : PGAF_STATE_UNKNOWN;
-	s->pg[node].restarted = 0;
-	return true;
-}
-
-/* Variant 1: commits have waited for a second without progress. */
-bool
-keeper_reports(struct m_state *s, unsigned node, unsigned variant)
-{
-	struct m_keeper *k = &s->keeper[node];
-	const struct m_pg *pg = &s->pg[node];
-	struct m_report report;
-	bool fed = pg->status != PG_PRIMARY || pg->waiter == 0;
-
-	if (!k->alive || !k->link || k->report_sent || !link_open(s, node + 1, 0))
-		return false;
-	for (unsigned i = 0; i < run.nodes; i++)
-		fed |= pg->sender[i].used && both_open(s, node + 1, i + 1);
-	if (variant == 1 && fed)
-		return false;
-	report_now(s, node, &report);
-	if (variant == 1 && (fed || s->store.report[node].stuck || !limit_over(s)))
-		return false;
-	report.stuck = !fed && (variant == 1 || s->store.report[node].stuck);
-	if (s->monitor.heard[node] && !report_is_news(&s->store.report[node], &report))
-		return false;
-	k->report = report;
-	k->report_sent = 1;
-	if (!run.messages)
-		store_takes_report(s, node, 0);
-	return true;
 }

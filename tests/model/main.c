@@ -32,21 +32,29 @@ usage(FILE *to)
 	fputs("usage: pgaf-model [--nodes N] [--sync S] [--faults N | --pair A,B] [--commits N]\n"
 	      "                  [--cancels N] [--messages] [--restore] [--requests] [--no-live]\n"
 	      "                  [--representatives]\n"
-	      "                  [--seconds N] [--states N] [--break NAME|list]\n"
+	      "                  [--depth N] [--seconds N] [--states N] [--symmetry 0|1]\n"
+	      "                  [--break NAME|list]\n"
 	      "  --nodes N     nodes of the group, 2 or 3 (2)\n"
 	      "  --sync S      number_sync_standbys (0)\n"
 	      "  --faults N    how many faults may strike in one schedule (1)\n"
-	      "  --pair A,B    instead: exactly these two, of: postmaster keeper claiming\n"
-	      "                host monitor store copy link delay operator\n"
+	      "  --pair A,B    instead: exactly these two, of: postmaster keeper freeze claiming\n"
+	      "                host monitor rival store copy link session delay operator\n"
 	      "  --commits N   how many commits clients may send (2)\n"
 	      "  --cancels N   how many waiting commits may be cancelled (1)\n"
 	      "  --messages    goals and reports may be under way, not only late\n"
-	      "  --restore     the store may come back as an older copy, as a fault\n"
+	      "  --restore     the store may come back as an older copy, as a fault; not part of\n"
+	      "                what is run by default: what a store that forgot may still do to\n"
+	      "                a group is found by pgaf-sim --forget, too\n"
 	      "  --requests    an operator may ask for a change of roles, as a fault\n"
 	      "  --representatives\n"
 	      "                decide() is asked about two representatives of each state, and\n"
 	      "                must answer the same\n"
 	      "  --no-live     only what must hold on every state\n"
+	      "  --depth N     only schedules of up to so many actions, all of them: a bound that\n"
+	      "                was asked for is no failure\n"
+	      "  --symmetry 0|1\n"
+	      "                one state stands for all that differ in the numbers of the nodes\n"
+	      "                alone (1 with three nodes; with two it finds few and costs more)\n"
 	      "  --seconds N   give up after this time (600)\n"
 	      "  --states N    give up after this many states\n"
 	      "  --break NAME  break one rule: the run must notice it; `list` names them.\n"
@@ -118,6 +126,8 @@ enum choice {
 	O_RESTORE,
 	O_REQUESTS,
 	O_NO_LIVE,
+	O_SYMMETRY,
+	O_DEPTH,
 	O_REPRESENTATIVES,
 	O_SECONDS,
 	O_STATES,
@@ -154,6 +164,10 @@ take(int option)
 	case O_NO_LIVE:
 		run.live = false;
 		return true;
+	case O_SYMMETRY:
+		return number(optarg, 1, &run.symmetry);
+	case O_DEPTH:
+		return number(optarg, UINT16_MAX - 1, &run.depth);
 	case O_SECONDS:
 		if (!number(optarg, 86400, &value))
 			return false;
@@ -187,6 +201,8 @@ main(int argc, char **argv)
 		{"requests", no_argument, NULL, O_REQUESTS},
 		{"representatives", no_argument, NULL, O_REPRESENTATIVES},
 		{"no-live", no_argument, NULL, O_NO_LIVE},
+		{"symmetry", required_argument, NULL, O_SYMMETRY},
+		{"depth", required_argument, NULL, O_DEPTH},
 		{"seconds", required_argument, NULL, O_SECONDS},
 		{"states", required_argument, NULL, O_STATES},
 		{"break", required_argument, NULL, O_BREAK},
@@ -200,6 +216,8 @@ main(int argc, char **argv)
 	                     .cancels = 1,
 	                     .commits = 2,
 	                     .live = true,
+	                     .symmetry = 2,
+	                     .depth = UINT16_MAX,
 	                     .seconds = 600,
 	                     .states = UINT32_MAX};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -214,6 +232,8 @@ main(int argc, char **argv)
 			return 2;
 		}
 	}
+	if (run.symmetry > 1)
+		run.symmetry = run.nodes > 2;
 	result = search();
 	if (run.brk != BREAK_NONE) {
 		puts(result == 1 ? "the broken rule was noticed"

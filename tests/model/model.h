@@ -9,16 +9,36 @@
  * representative of the small numbers, run once, and read back.
  *
  * Every member is one byte, so that states are compared as memory. Epochs,
- * versions, admissions, timelines and positions are ranks: after each action
- * they are renumbered in their order, which no rule can tell.
+ * versions, timelines and positions are ranks: after each action they are
+ * renumbered in their order, which no rule can tell. Admissions are ranks per node, for they are
+ * only compared with others of that node. Nodes that differ in their number
+ * alone are one (symmetry.c).
+ *
+ * What is no part of it, or coarser than the world:
+ * - A timer is running or over. That it is over while something else could
+ *   still happen means that somebody was stopped for so long: a fault.
+ * - A stopped (SIGSTOP) keeper does nothing until it goes on; what it was told
+ *   meanwhile lies in its socket. Its steps stop with it, PostgreSQL does not.
+ *   A stopped host is a cut link: the monitor sees the same of it.
+ * - Per link and direction at most two messages are under way, one of a kind:
+ *   report and claim up, goal and answer down. Without --messages goals are
+ *   late but never under way, and of reports only that of a session that broke
+ *   is. It may come after the session's end in any order with what follows, up
+ *   to the node's next session; sessions are TCP, within one nothing overtakes.
+ * - A cut loses what is under way; loss alone would only be a later message.
+ * - A second monitor sees the same links, and knows what it heard itself.
+ * - The older copy of the store is the first state or any one later.
+ * - Clients commit one at a time on each node and get in with every start.
+ * - Notes are on disk at once, or the keeper has died before.
  */
 
 #include "core/model.h"
 #include "core/steps.h"
 
 #define NODES_MOST 3
+#define MONITORS 2 /* the second one is there by mistake */
 #define BRANCHES_MOST 8
-#define NOW PGAF_SECONDS(1000)
+#define NOW PGAF_SECONDS(1000000)
 #define AGO(seconds) (NOW - PGAF_SECONDS(seconds))
 
 /* ---- the small numbers -------------------------------------------------- */
@@ -72,7 +92,7 @@ struct m_note {
 enum m_claim { CLAIM_NO, CLAIM_ASKED, CLAIM_GRANTED, CLAIM_DENIED };
 
 struct m_keeper {
-	uint8_t alive, link, contact;
+	uint8_t alive, frozen, link, contact; /* frozen: see enum m_frozen */
 	struct m_note note;
 	uint8_t known, orders_epoch;
 	struct m_goal orders;
@@ -84,9 +104,13 @@ struct m_keeper {
 	uint8_t order_async;
 	/* Messages under way: claim and report up, claim's answer and orders down. */
 	uint8_t claim_message, claim_epoch, report_sent, orders_sent, sent_epoch;
-	struct m_report report;
+	uint8_t old_sent; /* a report that a session which is over had on its way */
+	struct m_report report, old;
 	struct m_goal sent;
 };
+
+/* A process that is stopped; one that goes on, and has not heard anything since. */
+enum m_frozen { RUNS, FROZEN, THAWED };
 
 struct m_sender {
 	uint8_t used, admission, flush, old; /* old: existed before the set under proof */
@@ -108,7 +132,7 @@ struct m_branch {
 };
 
 struct m_world {
-	uint8_t faults, cancels, commits, restored;
+	uint8_t faults, cancels, commits, copied, restored;
 	/* restored: the store is an older copy (1), and all nodes were heard since (2) */
 	uint8_t kinds[2];            /* of a pair: the faults that are left */
 	uint8_t cut[NODES_MOST + 1]; /* [from], a bit per receiver; 0 is the monitor */
@@ -118,7 +142,7 @@ struct m_world {
 
 struct m_state {
 	struct m_store store;
-	struct m_monitor monitor;
+	struct m_monitor monitor[MONITORS];
 	struct m_world world;
 	struct m_keeper keeper[NODES_MOST];
 	struct m_pg pg[NODES_MOST];
@@ -131,12 +155,15 @@ struct m_state {
 	X(NONE, "none")             \
 	X(POSTMASTER, "postmaster") \
 	X(KEEPER, "keeper")         \
+	X(FREEZE, "freeze")         \
 	X(CLAIMING, "claiming")     \
 	X(HOST, "host")             \
 	X(MONITOR, "monitor")       \
+	X(RIVAL, "rival")           \
 	X(STORE, "store")           \
 	X(COPY, "copy")             \
 	X(LINK, "link")             \
+	X(SESSION, "session")       \
 	X(DELAY, "delay")           \
 	X(OPERATOR, "operator")
 
@@ -152,16 +179,19 @@ bool pay(struct m_state *s, enum m_fault fault);
 
 /* ---- the run ------------------------------------------------------------ */
 
-#define BREAKS(X)                                                                   \
-	X(NONE, "none", "nothing is broken")                                        \
-	X(NARROW, "narrow", "a wider set replaces the old one before it is proved") \
-	X(CLAIM, "claim", "every claim is granted, whatever was decided since")     \
-	X(ADMISSION, "admission", "the admission number never changes")             \
-	X(COMPLETE, "complete", "an end of WAL counts though it is not complete")   \
-	X(TERM, "term", "a promotion drops the old term's versions")                \
-	X(LATE, "late", "the set is written after the promotion")                   \
-	X(CAS, "cas", "every decision is written, however stale")                   \
-	X(FORCE, "force", "a set counts as in force as soon as it is written")      \
+#define BREAKS(X)                                                                     \
+	X(NONE, "none", "nothing is broken")                                          \
+	X(NARROW, "narrow", "a wider set replaces the old one before it is proved")   \
+	X(CLAIM, "claim", "every claim is granted, whatever was decided since")       \
+	X(ADMISSION, "admission", "the admission number never changes")               \
+	X(COMPLETE, "complete", "an end of WAL counts though it is not complete")     \
+	X(TERM, "term", "a promotion drops the old term's versions")                  \
+	X(LATE, "late", "the set is written after the promotion")                     \
+	X(CAS, "cas", "every decision is written, however stale")                     \
+	X(FORCE, "force", "a set counts as in force as soon as it is written")        \
+	X(EPOCH, "epoch", "a decision is written though the epoch is another")        \
+	X(SESSION, "session", "a report counts whatever session it comes from")       \
+	X(ANSWER, "answer", "an answer that lay in the socket counts as a fresh one") \
 	X(HISTORY, "history", "a node follows without a proof of its history")
 
 enum m_break {
@@ -172,7 +202,7 @@ enum m_break {
 };
 
 struct m_run {
-	unsigned nodes, sync, faults, cancels, commits;
+	unsigned nodes, sync, faults, cancels, commits, depth, symmetry;
 	enum m_fault pair[2]; /* exactly these two instead of `faults` of any kind */
 	bool messages;        /* they may be under way; else only late */
 	bool restore, requests, live, representatives;
@@ -182,12 +212,20 @@ struct m_run {
 	/* A violation of the action just done; "" = none. */
 	char check[16];
 	char violation[256];
-	/* The story of the action just done, filled while `telling`. */
+	/* The story of the action just done, filled while `telling`; names as at first. */
 	bool telling;
+	uint8_t name[NODES_MOST];
 	char story[512];
 };
 
 extern struct m_run run;
+
+/* For people. */
+static inline unsigned
+name_of(unsigned node)
+{
+	return run.name[node] + 1U;
+}
 
 void violate(const char *check, const char *format, ...) PGAF_PRINTF(2, 3);
 void tell(const char *format, ...) PGAF_PRINTF(1, 2);
@@ -204,6 +242,15 @@ void wal_fork(struct m_state *s, unsigned node, unsigned timeline);
 /* A record: the position after everything that is known. */
 unsigned wal_next(struct m_state *s);
 void normalise(struct m_state *s);
+
+/* ---- numberings of the nodes (symmetry.c) ------------------------------- */
+
+unsigned numberings_count(void);
+void renumber_nodes(struct m_state *s, unsigned numbering);
+/* The state that stands for this one and its likes; under which numbering it is that. */
+unsigned canonical(struct m_state *s);
+/* What nodes are called in a story goes with their numbers. */
+void renumber_names(unsigned numbering);
 
 /* ---- parts -------------------------------------------------------------- */
 
@@ -224,6 +271,7 @@ void pg_write_set(struct m_state *s, unsigned node, const struct m_set *set);
 void keeper_die(struct m_state *s, unsigned node);
 void keeper_lose_link(struct m_state *s, unsigned node);
 void report_now(const struct m_state *s, unsigned node, struct m_report *report);
+bool monitor_may_decide(const struct m_state *s, unsigned by);
 void monitor_reset(struct m_monitor *monitor);
 
 /* Checks (check.c). */
@@ -237,13 +285,16 @@ const char *why_not_good(const struct m_state *s);
 /* Actions: each is one thing that can happen. False: not possible now, and nothing was changed. */
 typedef bool (*action_fn)(struct m_state *s, unsigned node, unsigned variant);
 
+/* Once, or once per node, or once per numbering of the nodes. */
+enum m_per { ONCE, NODE, NUMBERING };
+
 /* Whether it belongs to a fair run without faults. TIMED: variant 1 is a timer that is over. */
 enum m_fair { UNFAIR, REPAIR, FAIR, TIMED };
 
 struct action {
 	const char *text;
 	action_fn fn;
-	bool per_node;
+	uint8_t per;      /* enum m_per */
 	uint8_t variants; /* 0: one per other end (nodes and the monitor) */
 	enum m_fair fair;
 };
@@ -261,11 +312,17 @@ bool keeper_links(struct m_state *s, unsigned node, unsigned variant);
 bool keeper_unlinks(struct m_state *s, unsigned node, unsigned variant);
 bool keeper_starts(struct m_state *s, unsigned node, unsigned variant);
 bool keeper_dies_claiming(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_freezes(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_thaws(struct m_state *s, unsigned node, unsigned variant);
+bool keeper_session_breaks(struct m_state *s, unsigned node, unsigned variant);
+bool store_takes_old_report(struct m_state *s, unsigned node, unsigned variant);
 bool store_takes_report(struct m_state *s, unsigned node, unsigned variant);
 bool store_takes_claim(struct m_state *s, unsigned node, unsigned variant);
 bool store_sends_orders(struct m_state *s, unsigned node, unsigned variant);
 bool monitor_decides(struct m_state *s, unsigned node, unsigned variant);
 bool monitor_commits(struct m_state *s, unsigned node, unsigned variant);
+bool rival_decides(struct m_state *s, unsigned node, unsigned variant);
+bool rival_commits(struct m_state *s, unsigned node, unsigned variant);
 bool pg_commits(struct m_state *s, unsigned node, unsigned variant);
 bool pg_cancels(struct m_state *s, unsigned node, unsigned variant);
 bool pg_receives(struct m_state *s, unsigned node, unsigned variant);

@@ -131,10 +131,11 @@ static void
 sighting_widen(const struct m_state *s, unsigned node, bool noticed, bool over, struct sighting *to)
 {
 	bool silent = !both_open(s, 0, node + 1);
+	bool answers = !noticed || (!silent && pg_runs(&s->pg[node]));
 	pgaf_time since = over ? AGO(100) : NOW - PGAF_MSEC(100);
 
 	*to = (struct sighting){0};
-	if (!noticed || (!silent && pg_runs(&s->pg[node])))
+	if (answers)
 		since = NOW - PGAF_MSEC(10);
 	else if (!silent)
 		*to = (struct sighting){.closed_at = since + PGAF_MSEC(10),
@@ -144,11 +145,11 @@ sighting_widen(const struct m_state *s, unsigned node, bool noticed, bool over, 
 }
 
 static enum session
-session_of(const struct m_state *s, unsigned node, bool noticed)
+session_of(const struct m_state *s, unsigned by, unsigned node, bool noticed)
 {
 	if (noticed && (!s->keeper[node].alive || !both_open(s, 0, node + 1)))
 		return SESSION_GONE;
-	return s->monitor.heard[node] ? SESSION_OPEN : SESSION_UNKNOWN;
+	return s->monitor[by].heard[node] ? SESSION_OPEN : SESSION_UNKNOWN;
 }
 
 /* Whether there is anything about the node that may not be noticed yet. */
@@ -162,18 +163,19 @@ has_ended(const struct m_state *s, unsigned node)
 static bool
 may_be_late(const struct m_state *s, unsigned node)
 {
-	return !s->keeper[node].alive || !both_open(s, 0, node + 1) || !s->keeper[node].link;
+	return !s->keeper[node].alive || s->keeper[node].frozen == FROZEN ||
+	       !both_open(s, 0, node + 1) || !s->keeper[node].link;
 }
 
 static void
-node_widen(const struct m_state *s, unsigned i, unsigned variant, struct node *node)
+node_widen(const struct m_state *s, unsigned by, unsigned i, unsigned variant, struct node *node)
 {
 	bool over = (variant & 1U) != 0;
 	bool noticed = (variant >> (i + 1) & 1U) == 0;
 
 	node->id = i + 1;
 	node->name[0] = 'n';
-	node->name[1] = (char)('1' + i);
+	node->name[1] = (char)('1' + run.name[i]);
 	node->priority = 50;
 	node->quorum = node->bootstrap = true;
 	node->admission = s->store.group.admission[i];
@@ -181,8 +183,8 @@ node_widen(const struct m_state *s, unsigned i, unsigned variant, struct node *n
 	goal_widen(&s->store.group.goal[i], &node->goal);
 	report_widen(&s->store.report[i], &node->report);
 	sighting_widen(s, i, noticed, over, &node->sighting);
-	node->session = session_of(s, i, noticed);
-	node->reported_at = !s->monitor.heard[i]        ? 0
+	node->session = session_of(s, by, i, noticed);
+	node->reported_at = !s->monitor[by].heard[i]    ? 0
 	                    : over && may_be_late(s, i) ? AGO(200)
 	                                                : NOW - PGAF_MSEC(95);
 	node->goal_since = over ? AGO(100) : NOW;
@@ -200,7 +202,7 @@ watch_trouble(struct snapshot *snap, struct node *node, bool over)
 }
 
 static struct snapshot *
-picture_of(const struct m_state *s, unsigned variant)
+picture_of(const struct m_state *s, unsigned by, unsigned variant)
 {
 	static struct snapshot snap;
 	bool over = (variant & 1U) != 0;
@@ -212,7 +214,7 @@ picture_of(const struct m_state *s, unsigned variant)
 	group_widen(&s->store.group, &snap.group);
 	snap.count = run.nodes;
 	for (unsigned i = 0; i < run.nodes; i++)
-		node_widen(s, i, variant, &snap.nodes[i]);
+		node_widen(s, by, i, variant, &snap.nodes[i]);
 	snap.listening_since = AGO(300);
 	snap.group.promotion_since = snap.group.handover_since = since;
 	snap.group.relaxed_at = since;
@@ -276,10 +278,10 @@ stretch(struct snapshot *snap)
 
 /* The decision; it must be the same for two representatives of the state. */
 static bool
-decides(const struct m_state *s, unsigned variant, struct decision *decision)
+decides(const struct m_state *s, unsigned by, unsigned variant, struct decision *decision)
 {
 	static struct decision other;
-	struct snapshot *snap = picture_of(s, variant);
+	struct snapshot *snap = picture_of(s, by, variant);
 	bool acts = decide(snap, NOW, decision);
 
 	if (!run.representatives)
@@ -294,49 +296,74 @@ decides(const struct m_state *s, unsigned variant, struct decision *decision)
 	return acts;
 }
 
+bool
+monitor_may_decide(const struct m_state *s, unsigned by)
+{
+	return s->monitor[by].up && !s->monitor[by].pending;
+}
+
 /* Bit 0 of the variant: every timer that is running is over. The others: what ended about this
  * node is not noticed yet. */
-bool
-monitor_decides(struct m_state *s, unsigned node, unsigned variant)
+static bool
+decides_by(struct m_state *s, unsigned by, unsigned variant)
 {
 	static struct decision decision;
+	struct m_monitor *monitor = &s->monitor[by];
 
-	(void)node;
-	if (!s->monitor.up || s->monitor.pending || variant >> 1 >> run.nodes != 0)
+	if (!monitor_may_decide(s, by) || variant >> 1 >> run.nodes != 0)
 		return false;
 	for (unsigned i = 0; i < run.nodes; i++)
 		if ((variant >> (i + 1) & 1U) != 0 && !has_ended(s, i))
 			return false;
-	if ((variant & 1U) != 0 && decides(s, variant - 1, &decision))
+	if ((variant & 1U) != 0 && decides(s, by, variant - 1, &decision))
 		return false;
-	if (!decides(s, variant, &decision))
+	if (!decides(s, by, variant, &decision))
 		return false;
 	/* To see whether it may be over, other decisions are tried: decide again. */
-	if ((variant & 1U) != 0 && (!limit_over(s) || !decides(s, variant, &decision)))
+	if ((variant & 1U) != 0 && (!limit_over(s) || !decides(s, by, variant, &decision)))
 		return false;
 	break_decision(s, &decision);
-	s->monitor.pending = 1;
-	s->monitor.rule = (uint8_t)(rule_by_id(decision.rule) - rules + 1);
-	s->monitor.from_epoch = (uint8_t)decision.from_epoch;
-	s->monitor.from_claimed = decision.from_claimed;
-	group_narrow(&decision, &s->store.group, &s->monitor.next);
+	monitor->pending = 1;
+	monitor->rule = (uint8_t)(rule_by_id(decision.rule) - rules + 1);
+	monitor->from_epoch = (uint8_t)decision.from_epoch;
+	monitor->from_claimed = decision.from_claimed;
+	group_narrow(&decision, &s->store.group, &monitor->next);
 	tell("rule %u: %s", decision.rule, decision.text);
 	return true;
 }
 
 bool
-monitor_commits(struct m_state *s, unsigned node, unsigned variant)
+monitor_decides(struct m_state *s, unsigned node, unsigned variant)
 {
-	struct m_monitor *monitor = &s->monitor;
-	struct m_group *group = &s->store.group;
-	bool stale;
-
 	(void)node;
-	(void)variant;
+	return decides_by(s, 0, variant);
+}
+
+bool
+rival_decides(struct m_state *s, unsigned node, unsigned variant)
+{
+	(void)node;
+	return decides_by(s, 1, variant);
+}
+
+/* The condition of the store's one statement. */
+static bool
+is_stale(const struct m_group *group, const struct m_monitor *monitor)
+{
+	bool epoch = group->epoch != monitor->from_epoch && run.brk != BREAK_EPOCH;
+
+	return run.brk != BREAK_CAS && (epoch || group->claimed != monitor->from_claimed);
+}
+
+static bool
+commits_by(struct m_state *s, unsigned by)
+{
+	struct m_monitor *monitor = &s->monitor[by];
+	struct m_group *group = &s->store.group;
+
 	if (!monitor->pending)
 		return false;
-	stale = group->epoch != monitor->from_epoch || group->claimed != monitor->from_claimed;
-	if (!stale || run.brk == BREAK_CAS) {
+	if (!is_stale(group, monitor)) {
 		check_decision(s, &monitor->next, rules[monitor->rule - 1].id);
 		if (group->recovering && !monitor->next.recovering)
 			s->world.restored = 2;
@@ -350,13 +377,27 @@ monitor_commits(struct m_state *s, unsigned node, unsigned variant)
 	return true;
 }
 
+bool
+monitor_commits(struct m_state *s, unsigned node, unsigned variant)
+{
+	(void)node;
+	(void)variant;
+	return commits_by(s, 0);
+}
+
+bool
+rival_commits(struct m_state *s, unsigned node, unsigned variant)
+{
+	(void)node;
+	(void)variant;
+	return commits_by(s, 1);
+}
+
 /* What a new process knows: nothing. A decision on its way to the store stays there. */
 void
 monitor_reset(struct m_monitor *monitor)
 {
-	memset(monitor->heard, 0, sizeof(monitor->heard));
-	memset(&monitor->next, 0, sizeof(monitor->next));
-	monitor->pending = monitor->rule = monitor->from_epoch = monitor->from_claimed = 0;
+	memset(monitor, 0, sizeof(*monitor));
 }
 
 /* ---- messages ----------------------------------------------------------- */
@@ -370,24 +411,50 @@ remember_high(struct m_group *group, unsigned node, const struct m_report *repor
 		group->high[node] = report->lsn;
 }
 
+static void
+take_report(struct m_state *s, unsigned node, const struct m_report *report)
+{
+	bool heard = false;
+
+	s->store.report[node] = *report;
+	for (unsigned by = 0; by < MONITORS; by++) {
+		heard |= s->monitor[by].up;
+		if (s->monitor[by].up)
+			s->monitor[by].heard[node] = 1;
+	}
+	if (heard)
+		remember_high(&s->store.group, node, report);
+}
+
 bool
 store_takes_report(struct m_state *s, unsigned node, unsigned variant)
 {
 	struct m_keeper *k = &s->keeper[node];
-	struct m_monitor *monitor = &s->monitor;
 
 	(void)variant;
 	if (!k->report_sent || !link_open(s, node + 1, 0))
 		return false;
-	s->store.report[node] = k->report;
+	take_report(s, node, &k->report);
 	k->report_sent = 0;
 	memset(&k->report, 0, sizeof(k->report));
-	if (link_open(s, 0, node + 1))
+	if (link_open(s, 0, node + 1) && k->frozen != FROZEN)
 		k->contact = 1;
-	if (!monitor->up)
-		return true;
-	monitor->heard[node] = 1;
-	remember_high(&s->store.group, node, &s->store.report[node]);
+	return true;
+}
+
+/* The session that sent it is over, and its report is still heard: until another one speaks for
+ * the node. */
+bool
+store_takes_old_report(struct m_state *s, unsigned node, unsigned variant)
+{
+	struct m_keeper *k = &s->keeper[node];
+
+	(void)variant;
+	if (!k->old_sent)
+		return false;
+	take_report(s, node, &k->old);
+	k->old_sent = 0;
+	memset(&k->old, 0, sizeof(k->old));
 	return true;
 }
 
@@ -427,7 +494,7 @@ store_sends_orders(struct m_state *s, unsigned node, unsigned variant)
 	k->orders_sent = 1;
 	k->sent = *goal;
 	k->sent_epoch = s->store.group.epoch;
-	if (!run.messages)
+	if (!run.messages && k->frozen == RUNS)
 		keeper_hears_orders(s, node, 0);
 	return true;
 }

@@ -190,8 +190,8 @@ pg_connects(struct m_state *s, unsigned node, unsigned variant)
 		/* Refused by the upstream, unless an older segment lets it in (trap 1). */
 		if (pg->lsn > from->lsn || pg->admission == 0)
 			return false;
-		violate("TIMELINE", "node%u attaches to node%u, whose history is another", node + 1,
-		        pg->upstream);
+		violate("TIMELINE", "node%u attaches to node%u, whose history is another",
+		        name_of(node), name_of(pg->upstream - 1U));
 		return true;
 	}
 	pg->streaming = 1;

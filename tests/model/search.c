@@ -67,13 +67,38 @@ seconds(void)
 static unsigned
 action_nodes(const struct action *action)
 {
-	return action->per_node ? run.nodes : 1;
+	switch ((enum m_per)action->per) {
+	case NODE:
+		return run.nodes;
+	case NUMBERING:
+		return run.symmetry ? numberings_count() : 1;
+	case ONCE:
+		break;
+	}
+	return 1;
 }
 
 static unsigned
 action_variants(const struct action *action)
 {
-	return action->variants == 0 ? run.nodes + 2 : action->variants;
+	if (action->variants == 0)
+		return run.nodes + 2;
+	/* Of the monitor: a bit per node, and one for the limits. */
+	return action->per == NUMBERING ? 2U << run.nodes : action->variants;
+}
+
+static bool
+does(struct m_state *s, unsigned action, unsigned node_variant)
+{
+	unsigned node = node_variant / 16;
+
+	if (actions[action].per == NUMBERING) {
+		if (!monitor_may_decide(s, actions[action].fn == rival_decides))
+			return false;
+		renumber_nodes(s, node);
+		node = 0;
+	}
+	return actions[action].fn(s, node, node_variant % 16);
 }
 
 /* ---- the story ---------------------------------------------------------- */
@@ -84,14 +109,15 @@ print_action(unsigned number, const struct action *action, unsigned node, unsign
 	const char *end = strstr(action->text, "%v");
 
 	printf("%4u. ", number);
-	if (action->per_node)
-		printf("node%u: ", node + 1);
+	if (action->per == NODE)
+		printf("node%u: ", name_of(node));
 	if (end == NULL)
 		printf("%s", action->text);
 	else if (variant == 0)
 		printf("%.*sthe monitor%s", (int)(end - action->text), action->text, end + 2);
 	else
-		printf("%.*snode%u%s", (int)(end - action->text), action->text, variant, end + 2);
+		printf("%.*snode%u%s", (int)(end - action->text), action->text,
+		       name_of(variant - 1), end + 2);
 	if (action->fair == TIMED && variant != 0)
 		printf("%s%s", variant % 2 == 1 ? ", and a limit is over" : "",
 		       variant > 1 ? ", and has not noticed the latest" : "");
@@ -105,7 +131,9 @@ told(struct m_state *s, unsigned number, unsigned action, unsigned node_variant)
 {
 	run.story[0] = '\0';
 	run.telling = true;
-	actions[action].fn(s, node_variant / 16, node_variant % 16);
+	if (actions[action].per == NUMBERING)
+		renumber_names(node_variant / 16);
+	does(s, action, node_variant);
 	run.telling = false;
 	print_action(number, &actions[action], node_variant / 16, node_variant % 16);
 	normalise(s);
@@ -124,9 +152,12 @@ print_path(uint32_t number, struct m_state *s)
 		path[i] = number;
 		number = origins[number].parent;
 	}
-	states_get(0, s);
-	for (unsigned i = 1; i <= length; i++)
+	first_state(s);
+	renumber_names(canonical(s));
+	for (unsigned i = 1; i <= length; i++) {
 		told(s, i, origins[path[i]].action, origins[path[i]].node_variant);
+		renumber_names(canonical(s));
+	}
 	free(path);
 	return length;
 }
@@ -134,16 +165,15 @@ print_path(uint32_t number, struct m_state *s)
 static void
 print_violation(uint32_t from, unsigned action, unsigned node_variant)
 {
-	char check[sizeof(run.check)], text[sizeof(run.violation)];
 	struct m_state s;
 	unsigned length;
 
-	memcpy(check, run.check, sizeof(check));
-	memcpy(text, run.violation, sizeof(text));
-	printf("%s violated: %s\n", check, text);
+	printf("%s violated, by a shortest way to it:\n", run.check);
 	length = print_path(from, &s);
+	run.check[0] = '\0';
 	told(&s, length + 1, action, node_variant);
-	printf("%s violated: %s\n", check, text);
+	check_state(&s);
+	printf("%s violated: %s\n", run.check, run.violation);
 }
 
 /* ---- breadth first ------------------------------------------------------ */
@@ -172,14 +202,20 @@ static bool
 expand(uint32_t number, const struct m_state *s, unsigned action, unsigned node_variant)
 {
 	static struct m_state next;
+	static bool fresh; /* what is not possible has changed nothing */
+	static uint32_t of = UINT32_MAX;
 	uint32_t found;
 	bool known;
 
-	next = *s;
-	if (actions[action].fn(&next, node_variant / 16, node_variant % 16)) {
+	if (!fresh || of != number)
+		next = *s;
+	of = number;
+	fresh = false;
+	if (does(&next, action, node_variant)) {
 		transitions++;
 		check_state(&next);
 	} else if (run.check[0] == '\0') {
+		fresh = actions[action].per != NUMBERING;
 		return true;
 	}
 	if (run.check[0] != '\0') {
@@ -187,6 +223,7 @@ expand(uint32_t number, const struct m_state *s, unsigned action, unsigned node_
 		return false;
 	}
 	normalise(&next);
+	canonical(&next);
 	found = states_put(&next, &known);
 	if (!known)
 		remember(found, number, action, node_variant);
@@ -236,6 +273,16 @@ fair_step(struct fair *fair, unsigned action, unsigned node_variant)
 	return true;
 }
 
+/* A keeper goes on until it has to wait: nobody comes in between (keeper_run). */
+static void
+fair_steps(struct fair *fair, unsigned action, unsigned node_variant)
+{
+	unsigned most = actions[action].fn == keeper_acts ? 8 : 1;
+
+	while (most-- > 0 && fair_step(fair, action, node_variant))
+		;
+}
+
 /* Everything that can happen without a fault, once. */
 static void
 fair_round(struct fair *fair)
@@ -246,9 +293,9 @@ fair_round(struct fair *fair)
 
 		if (a->fair == UNFAIR || (a->fair == REPAIR && !fair->repairs))
 			continue;
-		for (unsigned node = 0; node < action_nodes(a); node++)
+		for (unsigned node = 0; node < (a->per == NODE ? run.nodes : 1); node++)
 			for (unsigned v = 0; v < variants; v++)
-				fair_step(fair, action, node * 16 + v);
+				fair_steps(fair, action, node * 16 + v);
 	}
 }
 
@@ -277,7 +324,8 @@ fair_timer(struct fair *fair)
 {
 	for (unsigned action = 0; action < actions_count; action++)
 		if (actions[action].fair == TIMED)
-			for (unsigned node = 0; node < action_nodes(&actions[action]); node++)
+			for (unsigned node = 0;
+			     node < (actions[action].per == NODE ? run.nodes : 1); node++)
 				if (fair_step(fair, action, node * 16 + 1))
 					return true;
 	return false;
@@ -292,11 +340,32 @@ fair_rests(const struct m_state *before, struct fair *fair)
 
 enum outcome { UNKNOWN, RESTS_WELL };
 
+/* A bounded search did not find all that fair runs come to. */
+static struct {
+	uint8_t *at;
+	size_t room;
+} outcomes;
+
+static void
+known_room(void)
+{
+	size_t room = states_count() + states_count() / 8 + 1;
+
+	if (states_count() <= outcomes.room)
+		return;
+	outcomes.at = realloc(outcomes.at, room);
+	if (outcomes.at == NULL)
+		exit(3);
+	memset(outcomes.at + outcomes.room, UNKNOWN, room - outcomes.room);
+	outcomes.room = room;
+}
+
 /* The run from one state, until it meets a state that is known to end well. */
 static bool
-ends_well(uint32_t number, uint8_t *known, unsigned *rounds_most)
+ends_well(uint32_t number, unsigned *rounds_most)
 {
 	static struct fair fair;
+	static struct m_state known_as;
 	uint32_t chain[ROUNDS_MOST];
 	unsigned length = 0;
 
@@ -314,15 +383,18 @@ ends_well(uint32_t number, uint8_t *known, unsigned *rounds_most)
 		fair_round(&fair);
 		rests = fair_rests(&before, &fair);
 		if (!rests) {
-			number = states_put(&fair.s, &old);
+			known_as = fair.s;
+			canonical(&known_as);
+			number = states_put(&known_as, &old);
 			if (!old)
 				remember(number, chain[length - 1], 0, 0);
+			known_room();
 		}
 		if (rests && !is_good(&fair.s))
 			return false;
-		if (rests || (old && known[number] == RESTS_WELL)) {
+		if (rests || (old && outcomes.at[number] == RESTS_WELL)) {
 			for (unsigned i = 0; i < length; i++)
-				known[chain[i]] = RESTS_WELL;
+				outcomes.at[chain[i]] = RESTS_WELL;
 			return true;
 		}
 	}
@@ -353,28 +425,23 @@ static int
 check_live(void)
 {
 	size_t count = states_count();
-	uint8_t *known = calloc(count, 1);
 	unsigned rounds_most = 0;
 
-	if (known == NULL)
-		return 3;
+	known_room();
 	for (uint32_t number = 0; number < count; number++) {
 		if ((number & 255) == 0 && seconds() > run.seconds) {
 			printf("INCOMPLETE: LIVE was checked for %zu of %zu states\n",
 			       (size_t)number, count);
-			free(known);
 			return 2;
 		}
-		if (known[number] == RESTS_WELL || ends_well(number, known, &rounds_most))
+		if (outcomes.at[number] == RESTS_WELL || ends_well(number, &rounds_most))
 			continue;
 		print_stuck(number);
-		free(known);
 		return 1;
 	}
 	printf("every fair run without further faults comes to rest in a good state, after at most "
 	       "%u rounds\n",
 	       rounds_most + 1);
-	free(known);
 	return 0;
 }
 
@@ -384,13 +451,19 @@ static int
 check_safe(void)
 {
 	for (uint32_t number = 0; number < states_count(); number++) {
+		if (origins[number].depth == run.depth) {
+			printf("bounded: all schedules of up to %u actions, no longer one\n",
+			       run.depth);
+			return 0;
+		}
 		if (!expand_all(number))
 			return 1;
 		if ((number & 255) != 0)
 			continue;
 		if (seconds() > run.seconds || states_count() > run.states) {
-			printf("INCOMPLETE: %zu states found, %u of them followed\n",
-			       states_count(), number);
+			printf("INCOMPLETE: %zu states found, %u of them followed: all schedules "
+			       "of up to %u actions\n",
+			       states_count(), number, origins[number].depth);
 			return 2;
 		}
 	}
@@ -401,19 +474,24 @@ int
 search(void)
 {
 	struct m_state s;
+	unsigned deepest;
 	size_t found;
 	bool known;
 	int result;
 
 	clock_gettime(CLOCK_MONOTONIC, &began);
+	for (unsigned i = 0; i < NODES_MOST; i++)
+		run.name[i] = (uint8_t)i;
 	first_state(&s);
+	canonical(&s);
 	remember(states_put(&s, &known), 0, 0, 0);
 	result = check_safe();
 	found = states_count();
+	deepest = depth;
 	if (result == 0 && run.live)
 		result = check_live();
 	printf("states=%zu transitions=%llu depth=%u seconds=%.1f mib=%.0f violations=%d\n", found,
-	       (unsigned long long)transitions, depth, seconds(),
+	       (unsigned long long)transitions, deepest, seconds(),
 	       (double)(states_bytes() + origins_room * sizeof(*origins)) / 1048576.0, result == 1);
 	return result;
 }

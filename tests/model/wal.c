@@ -57,7 +57,7 @@ wal_fork(struct m_state *s, unsigned node, unsigned timeline)
 	for (unsigned i = 0; i < s->world.branches; i++)
 		if (s->world.branch[i].timeline >= timeline)
 			violate("TIMELINE", "node%u opens timeline %u, which was given before",
-			        node + 1, timeline);
+			        name_of(node), timeline);
 	if (s->world.branches == BRANCHES_MOST) {
 		violate("BOUND", "more histories than the model has room for");
 		return;
@@ -120,15 +120,23 @@ branch_is_needed(const struct m_state *s, unsigned branch)
 
 /* ---- ranks -------------------------------------------------------------- */
 
-enum rank { RANK_EPOCH, RANK_VERSION, RANK_TIMELINE, RANK_ADMISSION, RANK_LSN, RANKS };
+/* Admissions are only ever compared with others of the same node: each has ranks of its own. */
+enum rank {
+	RANK_EPOCH,
+	RANK_VERSION,
+	RANK_TIMELINE,
+	RANK_LSN,
+	RANK_ADMISSION,
+	RANKS = RANK_ADMISSION + NODES_MOST
+};
 
 struct ranks {
-	uint8_t *at[RANKS][256];
+	uint8_t *at[RANKS][512];
 	unsigned count[RANKS];
 };
 
 static void
-rank(struct ranks *ranks, enum rank kind, uint8_t *at)
+rank(struct ranks *ranks, unsigned kind, uint8_t *at)
 {
 	if (*at != 0)
 		ranks->at[kind][ranks->count[kind]++] = at;
@@ -139,21 +147,21 @@ rank_set(struct ranks *ranks, struct m_set *set)
 {
 	rank(ranks, RANK_VERSION, &set->version);
 	for (unsigned i = 0; i < run.nodes; i++)
-		rank(ranks, RANK_ADMISSION, &set->admission[i]);
+		rank(ranks, RANK_ADMISSION + i, &set->admission[i]);
 }
 
 static void
-rank_goal(struct ranks *ranks, struct m_goal *goal)
+rank_goal(struct ranks *ranks, unsigned node, struct m_goal *goal)
 {
 	rank(ranks, RANK_EPOCH, &goal->epoch);
 	rank(ranks, RANK_TIMELINE, &goal->timeline);
-	rank(ranks, RANK_ADMISSION, &goal->admission);
+	rank(ranks, RANK_ADMISSION + node, &goal->admission);
 	rank(ranks, RANK_LSN, &goal->min_lsn);
 	rank_set(ranks, &goal->set);
 }
 
 static void
-rank_report(struct ranks *ranks, struct m_report *report)
+rank_report(struct ranks *ranks, unsigned node, struct m_report *report)
 {
 	rank(ranks, RANK_EPOCH, &report->epoch);
 	rank(ranks, RANK_EPOCH, &report->renounced);
@@ -166,7 +174,7 @@ rank_report(struct ranks *ranks, struct m_report *report)
 	rank(ranks, RANK_VERSION, &report->in_force);
 	rank(ranks, RANK_VERSION, &report->about);
 	rank(ranks, RANK_VERSION, &report->declined);
-	rank(ranks, RANK_ADMISSION, &report->admission);
+	rank(ranks, RANK_ADMISSION + node, &report->admission);
 	rank(ranks, RANK_LSN, &report->lsn);
 	rank(ranks, RANK_LSN, &report->stopped_lsn);
 }
@@ -180,18 +188,17 @@ rank_group(struct ranks *ranks, struct m_group *group)
 	rank(ranks, RANK_TIMELINE, &group->next_timeline);
 	rank(ranks, RANK_TIMELINE, &group->promotion_timeline);
 	rank(ranks, RANK_VERSION, &group->next_version);
-	rank(ranks, RANK_ADMISSION, &group->next_admission);
 	for (unsigned i = 0; i < group->possible_count; i++)
 		rank_set(ranks, &group->possible[i]);
 	for (unsigned i = 0; i < run.nodes; i++) {
-		rank_goal(ranks, &group->goal[i]);
-		rank(ranks, RANK_ADMISSION, &group->admission[i]);
+		rank_goal(ranks, i, &group->goal[i]);
+		rank(ranks, RANK_ADMISSION + i, &group->admission[i]);
 		rank(ranks, RANK_LSN, &group->high[i]);
 	}
 }
 
 static void
-rank_keeper(struct ranks *ranks, struct m_keeper *keeper)
+rank_keeper(struct ranks *ranks, unsigned node, struct m_keeper *keeper)
 {
 	struct m_note *note = &keeper->note;
 
@@ -202,34 +209,35 @@ rank_keeper(struct ranks *ranks, struct m_keeper *keeper)
 	rank(ranks, RANK_VERSION, &note->about);
 	rank(ranks, RANK_VERSION, &note->declined);
 	rank(ranks, RANK_VERSION, &note->applied);
-	rank_goal(ranks, &note->goal);
+	rank_goal(ranks, node, &note->goal);
 	rank(ranks, RANK_EPOCH, &keeper->orders_epoch);
-	rank_goal(ranks, &keeper->orders);
+	rank_goal(ranks, node, &keeper->orders);
 	rank(ranks, RANK_EPOCH, &keeper->crash_epoch);
 	rank(ranks, RANK_VERSION, &keeper->proved);
-	rank(ranks, RANK_ADMISSION, &keeper->followed_as);
+	rank(ranks, RANK_ADMISSION + node, &keeper->followed_as);
 	rank(ranks, RANK_VERSION, &keeper->in_force);
 	rank(ranks, RANK_TIMELINE, &keeper->in_force_timeline);
 	rank(ranks, RANK_EPOCH, &keeper->stopped);
 	rank(ranks, RANK_LSN, &keeper->stopped_lsn);
 	rank(ranks, RANK_LSN, &keeper->barrier);
-	rank_goal(ranks, &keeper->order);
+	rank_goal(ranks, node, &keeper->order);
 	rank(ranks, RANK_EPOCH, &keeper->claim_epoch);
 	rank(ranks, RANK_EPOCH, &keeper->sent_epoch);
-	rank_report(ranks, &keeper->report);
-	rank_goal(ranks, &keeper->sent);
+	rank_report(ranks, node, &keeper->report);
+	rank_report(ranks, node, &keeper->old);
+	rank_goal(ranks, node, &keeper->sent);
 }
 
 static void
-rank_pg(struct ranks *ranks, struct m_pg *pg)
+rank_pg(struct ranks *ranks, unsigned node, struct m_pg *pg)
 {
 	rank(ranks, RANK_LSN, &pg->lsn);
 	rank(ranks, RANK_LSN, &pg->waiter);
-	rank(ranks, RANK_ADMISSION, &pg->admission);
+	rank(ranks, RANK_ADMISSION + node, &pg->admission);
 	rank(ranks, RANK_TIMELINE, &pg->promote);
 	rank_set(ranks, &pg->file);
 	for (unsigned i = 0; i < run.nodes; i++) {
-		rank(ranks, RANK_ADMISSION, &pg->sender[i].admission);
+		rank(ranks, RANK_ADMISSION + i, &pg->sender[i].admission);
 		rank(ranks, RANK_LSN, &pg->sender[i].flush);
 		rank_set(ranks, &pg->sender[i].set);
 	}
@@ -246,7 +254,7 @@ rank_world(struct ranks *ranks, struct m_world *world)
 }
 
 static void
-renumber(struct ranks *ranks, enum rank kind)
+renumber(struct ranks *ranks, unsigned kind)
 {
 	uint8_t new[256];
 	uint8_t next = 0;
@@ -266,6 +274,37 @@ renumber(struct ranks *ranks, enum rank kind)
 		*at[i] = new[*at[i]];
 }
 
+/* The next admission is above all others, which is all that matters of it. */
+static void
+next_admissions(struct m_state *s, const struct ranks *ranks)
+{
+	uint8_t last = 0;
+
+	for (unsigned i = 0; i < run.nodes; i++)
+		for (unsigned at = 0; at < ranks->count[RANK_ADMISSION + i]; at++)
+			if (*ranks->at[RANK_ADMISSION + i][at] > last)
+				last = *ranks->at[RANK_ADMISSION + i][at];
+	s->store.group.next_admission = last + 1;
+	for (unsigned by = 0; by < MONITORS; by++)
+		if (s->monitor[by].pending)
+			s->monitor[by].next.next_admission = last + 1;
+}
+
+/* What an older copy takes for the next admission may have been given since: all have one order. */
+static void
+rank_restored(struct ranks *ranks, struct m_state *s)
+{
+	for (unsigned i = 1; i < NODES_MOST; i++) {
+		for (unsigned at = 0; at < ranks->count[RANK_ADMISSION + i]; at++)
+			rank(ranks, RANK_ADMISSION, ranks->at[RANK_ADMISSION + i][at]);
+		ranks->count[RANK_ADMISSION + i] = 0;
+	}
+	rank(ranks, RANK_ADMISSION, &s->store.group.next_admission);
+	rank(ranks, RANK_ADMISSION, &s->copy.next_admission);
+	for (unsigned by = 0; by < MONITORS; by++)
+		rank(ranks, RANK_ADMISSION, &s->monitor[by].next.next_admission);
+}
+
 void
 normalise(struct m_state *s)
 {
@@ -276,18 +315,24 @@ normalise(struct m_state *s)
 			branch_drop(s, branch);
 	memset(ranks.count, 0, sizeof(ranks.count));
 	rank_group(&ranks, &s->store.group);
-	if (s->monitor.pending) {
-		rank(&ranks, RANK_EPOCH, &s->monitor.from_epoch);
-		rank_group(&ranks, &s->monitor.next);
+	for (unsigned by = 0; by < MONITORS; by++) {
+		if (!s->monitor[by].pending)
+			continue;
+		rank(&ranks, RANK_EPOCH, &s->monitor[by].from_epoch);
+		rank_group(&ranks, &s->monitor[by].next);
 	}
-	if (run.restore)
+	if (s->copy.epoch != 0)
 		rank_group(&ranks, &s->copy);
 	rank_world(&ranks, &s->world);
 	for (unsigned i = 0; i < run.nodes; i++) {
-		rank_report(&ranks, &s->store.report[i]);
-		rank_keeper(&ranks, &s->keeper[i]);
-		rank_pg(&ranks, &s->pg[i]);
+		rank_report(&ranks, i, &s->store.report[i]);
+		rank_keeper(&ranks, i, &s->keeper[i]);
+		rank_pg(&ranks, i, &s->pg[i]);
 	}
-	for (enum rank kind = 0; kind < RANKS; kind++)
+	if (run.restore)
+		rank_restored(&ranks, s);
+	for (unsigned kind = 0; kind < RANKS; kind++)
 		renumber(&ranks, kind);
+	if (!run.restore)
+		next_admissions(s, &ranks);
 }

@@ -56,7 +56,7 @@ static const struct {
 	const char *rule, *pair;
 } broken[] = {
 	{"narrow", "host,host"},       {"claim", "postmaster,delay"}, {"term", "host,host"},
-	{"late", "postmaster,keeper"}, {"cas", "postmaster,delay"},
+	{"late", "postmaster,keeper"}, {"cas", "postmaster,delay"},   {"claim", "host,freeze"},
 };
 
 START_TEST(a_broken_rule_is_noticed)
@@ -78,6 +78,24 @@ START_TEST(a_broken_rule_is_noticed_after_one_fault)
 }
 END_TEST
 
+/* Bounded: more nodes than today's rules are for. */
+START_TEST(three_nodes_find_nothing_as_far_as_they_go)
+{
+	ck_assert_int_eq(model((const char *[ARGUMENTS_MOST]){"--nodes", "3", "--sync", "1",
+	                                                      "--depth", "7"}),
+	                 0);
+}
+END_TEST
+
+/* Numbers of nodes mean nothing: one state stands for all numberings, and nothing is missed. */
+START_TEST(a_broken_rule_is_noticed_under_any_numbering)
+{
+	ck_assert_int_eq(model((const char *[ARGUMENTS_MOST]){"--break", "late", "--symmetry", "1",
+	                                                      "--commits", "0"}),
+	                 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -93,6 +111,8 @@ main(void)
 	                    (int)(sizeof(broken) / sizeof(broken[0])));
 	tcase_add_loop_test(tests, a_broken_rule_is_noticed_after_one_fault, 0,
 	                    (int)(sizeof(broken_once) / sizeof(broken_once[0])));
+	tcase_add_test(tests, three_nodes_find_nothing_as_far_as_they_go);
+	tcase_add_test(tests, a_broken_rule_is_noticed_under_any_numbering);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
