@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * What must hold: DUR, ONE, SAFE-PROMOTE, TIMELINE and RUNNING (the running
- * set is a possible one) on every state; what a good state is, for LIVE and
- * STABLE. Worked out here apart from the core.
+ * set is a possible one) on every state, STABLE at every decision; what a good
+ * state is, for LIVE. Worked out here apart from the core.
  */
 #include <string.h>
 
@@ -261,4 +261,45 @@ bool
 is_good(const struct m_state *s)
 {
 	return why_not_good(s) == NULL;
+}
+
+/* ---- decisions that nothing asks for ------------------------------------ */
+
+/* Nothing about it is broken, and what the store has of it is how it is. */
+static bool
+is_well(const struct m_state *s, unsigned node)
+{
+	struct m_report report;
+
+	if (!s->keeper[node].alive || s->keeper[node].frozen != RUNS || !s->keeper[node].link ||
+	    !pg_runs(&s->pg[node]) || !both_open(s, 0, node + 1))
+		return false;
+	report_now(s, node, &report);
+	report.lsn = s->store.report[node].lsn;
+	return memcmp(&report, &s->store.report[node], sizeof(report)) == 0;
+}
+
+/* Whether this decision gives a node another state to be in. */
+static bool
+moves(const struct m_state *s, const struct decision *decision)
+{
+	for (unsigned i = 0; i < decision->assignment_count; i++)
+		if (decision->assignments[i].goal.state !=
+		    (enum pgaf_state)s->store.group.goal[decision->assignments[i].node - 1].state)
+			return true;
+	return decision->group.primary != s->store.group.primary;
+}
+
+/* Asked where no fault is paid for: a good group in which all is well, and of which nothing is
+ * asked, is left as it is. */
+void
+check_needed(const struct m_state *s, const struct decision *decision)
+{
+	if (s->store.group.request != REQUEST_NONE || s->world.restored == 1 || !is_good(s) ||
+	    !moves(s, decision))
+		return;
+	for (unsigned i = 0; i < run.nodes; i++)
+		if (!is_well(s, i))
+			return;
+	violate("STABLE", "rule %u changes a good group", decision->rule);
 }

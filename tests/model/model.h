@@ -192,6 +192,7 @@ bool pay(struct m_state *s, enum m_fault fault);
 	X(EPOCH, "epoch", "a decision is written though the epoch is another")        \
 	X(SESSION, "session", "a report counts whatever session it comes from")       \
 	X(ANSWER, "answer", "an answer that lay in the socket counts as a fresh one") \
+	X(FLAP, "flap", "a node that is well is taken for gone in time")              \
 	X(HISTORY, "history", "a node follows without a proof of its history")
 
 enum m_break {
@@ -278,6 +279,7 @@ void monitor_reset(struct m_monitor *monitor);
 void check_acknowledged(struct m_state *s, unsigned node, unsigned lsn);
 void check_promoted(const struct m_state *s, unsigned node);
 void check_decision(const struct m_state *s, const struct m_group *next, unsigned rule);
+void check_needed(const struct m_state *s, const struct decision *decision);
 void check_state(const struct m_state *s);
 bool is_good(const struct m_state *s);
 const char *why_not_good(const struct m_state *s);

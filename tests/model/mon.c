@@ -126,6 +126,13 @@ report_widen(const struct m_report *from, struct report *to)
 
 /* ---- the picture -------------------------------------------------------- */
 
+/* With BREAK_FLAP: the primary, as soon as it was well for long. */
+static bool
+is_taken_for_gone(const struct m_state *s, unsigned node, bool over)
+{
+	return run.brk == BREAK_FLAP && over && s->store.group.primary == node + 1;
+}
+
 /* It answers; or its end, or its silence, was noticed: a moment ago, or long ago. */
 static void
 sighting_widen(const struct m_state *s, unsigned node, bool noticed, bool over, struct sighting *to)
@@ -135,7 +142,7 @@ sighting_widen(const struct m_state *s, unsigned node, bool noticed, bool over, 
 	pgaf_time since = over ? AGO(100) : NOW - PGAF_MSEC(100);
 
 	*to = (struct sighting){0};
-	if (answers)
+	if (answers && !is_taken_for_gone(s, node, over))
 		since = NOW - PGAF_MSEC(10);
 	else if (!silent)
 		*to = (struct sighting){.closed_at = since + PGAF_MSEC(10),
@@ -145,9 +152,11 @@ sighting_widen(const struct m_state *s, unsigned node, bool noticed, bool over, 
 }
 
 static enum session
-session_of(const struct m_state *s, unsigned by, unsigned node, bool noticed)
+session_of(const struct m_state *s, unsigned by, unsigned node, bool noticed, bool over)
 {
 	if (noticed && (!s->keeper[node].alive || !both_open(s, 0, node + 1)))
+		return SESSION_GONE;
+	if (is_taken_for_gone(s, node, over))
 		return SESSION_GONE;
 	return s->monitor[by].heard[node] ? SESSION_OPEN : SESSION_UNKNOWN;
 }
@@ -183,7 +192,7 @@ node_widen(const struct m_state *s, unsigned by, unsigned i, unsigned variant, s
 	goal_widen(&s->store.group.goal[i], &node->goal);
 	report_widen(&s->store.report[i], &node->report);
 	sighting_widen(s, i, noticed, over, &node->sighting);
-	node->session = session_of(s, by, i, noticed);
+	node->session = session_of(s, by, i, noticed, over);
 	node->reported_at = !s->monitor[by].heard[i]    ? 0
 	                    : over && may_be_late(s, i) ? AGO(200)
 	                                                : NOW - PGAF_MSEC(95);
@@ -309,6 +318,7 @@ decides_by(struct m_state *s, unsigned by, unsigned variant)
 {
 	static struct decision decision;
 	struct m_monitor *monitor = &s->monitor[by];
+	struct m_world world = s->world;
 
 	if (!monitor_may_decide(s, by) || variant >> 1 >> run.nodes != 0)
 		return false;
@@ -323,6 +333,8 @@ decides_by(struct m_state *s, unsigned by, unsigned variant)
 	if ((variant & 1U) != 0 && (!limit_over(s) || !decides(s, by, variant, &decision)))
 		return false;
 	break_decision(s, &decision);
+	if (memcmp(&world, &s->world, sizeof(world)) == 0)
+		check_needed(s, &decision);
 	monitor->pending = 1;
 	monitor->rule = (uint8_t)(rule_by_id(decision.rule) - rules + 1);
 	monitor->from_epoch = (uint8_t)decision.from_epoch;

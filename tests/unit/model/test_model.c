@@ -68,7 +68,7 @@ START_TEST(a_broken_rule_is_noticed)
 }
 END_TEST
 
-static const char *const broken_once[] = {"force", "history"};
+static const char *const broken_once[] = {"force", "history", "flap"};
 
 START_TEST(a_broken_rule_is_noticed_after_one_fault)
 {
