@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* Deciding on a copy of the snapshot into which a request was put. */
+#include "core/dry_run.h"
+
+#include <inttypes.h>
+
+#include "base/pure/text.h"
+#include "core/decide.h"
+#include "core/rules.h"
+
+/* More than any transcript needs until the core rests. */
+#define ROUNDS_MOST 16
+
+struct answer {
+	enum effect effect;
+	enum dry_verdict verdict;
+};
+
+static const struct answer request_answers[] = {
+	{EFFECT_REFUSE, DRY_REFUSED},         {EFFECT_HAND_OVER, DRY_HANDS_OVER},
+	{EFFECT_PROMOTE, DRY_PROMOTES},       {EFFECT_PROMOTE_CLEAN, DRY_PROMOTES},
+	{EFFECT_PROMOTE_LOSSY, DRY_PROMOTES}, {EFFECT_PROMOTE_FORMER, DRY_PROMOTES},
+	{EFFECT_PROMOTE_AGAIN, DRY_PROMOTES}, {EFFECT_FORGET, DRY_FORGETS},
+	{EFFECT_RECOVERED, DRY_FORGETS},
+};
+
+static const struct answer drop_answers[] = {
+	{EFFECT_HAND_OVER, DRY_HANDS_OVER},
+	{EFFECT_DROP, DRY_LEAVES},
+	{EFFECT_REMOVE, DRY_LEAVES},
+	{EFFECT_DROP_LAST, DRY_ENDS},
+};
+
+struct answers {
+	const struct answer *at;
+	size_t count;
+	pgaf_node_id subject; /* 0: of any node */
+};
+
+static bool
+is_answer(const struct answers *answers, const struct decision *decision, enum dry_verdict *verdict)
+{
+	const struct rule *rule = rule_by_id(decision->rule);
+
+	if (answers->subject != 0 && decision->subject != answers->subject)
+		return false;
+	for (size_t i = 0; i < answers->count; i++) {
+		if (answers->at[i].effect != rule->effect)
+			continue;
+		*verdict = answers->at[i].verdict;
+		return true;
+	}
+	return false;
+}
+
+static pgaf_node_id
+candidate_of(const struct dry_run *run, pgaf_time now)
+{
+	struct roles roles;
+
+	if (run->verdict == DRY_HANDS_OVER)
+		return run->decision.group.handover.to;
+	if (run->verdict == DRY_PROMOTES)
+		return run->decision.group.promotion.node;
+	roles_bind(&run->snap, now, &roles);
+	return roles.candidate != NULL ? roles.candidate->id : 0;
+}
+
+/* Decides until a decision answers what was asked for. Keepers do not act meanwhile. */
+static void
+run_until(struct dry_run *run, pgaf_time now, const struct answers *answers)
+{
+	run->verdict = DRY_WAITS;
+	while (run->before < ROUNDS_MOST && decide(&run->snap, now, &run->decision) &&
+	       !is_answer(answers, &run->decision, &run->verdict)) {
+		decision_apply(&run->decision, now, &run->snap);
+		run->before++;
+	}
+	if (run->verdict == DRY_WAITS)
+		run->decision = (struct decision){0};
+	run->candidate = candidate_of(run, now);
+	run->lossy = run->verdict == DRY_FORGETS ||
+	             (run->verdict == DRY_PROMOTES &&
+	              (run->decision.rule == 330 || run->decision.rule == 350 ||
+	               run->decision.rule == 540));
+}
+
+static void
+begin(const struct snapshot *snap, struct dry_run *run)
+{
+	*run = (struct dry_run){.snap = *snap, .primary = snap->group.primary};
+}
+
+void
+dry_run_request(const struct snapshot *snap, pgaf_time now, const struct request *request,
+                struct dry_run *run)
+{
+	struct answers answers = {request_answers,
+	                          sizeof(request_answers) / sizeof(request_answers[0]), 0};
+
+	begin(snap, run);
+	run->snap.group.request = *request;
+	run->snap.group.request.number = snap->group.request.number + 1;
+	run->snap.group.request.epoch = snap->group.epoch;
+	run_until(run, now, &answers);
+}
+
+void
+dry_run_drop(const struct snapshot *snap, pgaf_time now, pgaf_node_id node, bool force,
+             struct dry_run *run)
+{
+	struct answers answers = {drop_answers, sizeof(drop_answers) / sizeof(drop_answers[0]),
+	                          node};
+
+	begin(snap, run);
+	run->subject = node;
+	for (uint32_t i = 0; i < run->snap.count; i++) {
+		struct node *at = &run->snap.nodes[i];
+
+		if (at->id != node)
+			continue;
+		at->drop_asked = true;
+		at->drop_force = at->drop_force || force;
+	}
+	run_until(run, now, &answers);
+}
+
+bool
+dry_run_is_possible(const struct dry_run *run)
+{
+	return run->verdict != DRY_WAITS && run->verdict != DRY_REFUSED;
+}
+
+const char *
+dry_verdict_name(enum dry_verdict verdict)
+{
+	static const char *const names[] = {
+		[DRY_WAITS] = "waits",           [DRY_REFUSED] = "refused",
+		[DRY_HANDS_OVER] = "handover",   [DRY_PROMOTES] = "promotion",
+		[DRY_LEAVES] = "drop",           [DRY_ENDS] = "drop of the last node",
+		[DRY_FORGETS] = "loss accepted",
+	};
+
+	return names[verdict];
+}
