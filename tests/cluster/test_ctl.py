@@ -134,6 +134,22 @@ def test_explain(ready, ctl):
     assert f"{name} reports secondary" in ctl("explain", name)
     told = json.loads(ctl("explain", "--json"))
     assert told["last_decision"]["rule"] > 0 and told["waits_for"]
+    assert told["state"][0].startswith(f"{ready.primary().name} is the primary")
+
+
+def test_explain_says_for_each_rule_what_did_not_hold(ready, ctl):
+    primary, standby = ready.primary().name, ready.standby().name
+    assert re.search(rf"400, .* would apply but PRIMARY_FAULT is none: {primary} is well",
+                     ctl("explain"))
+    said = ctl("explain", standby)
+    assert re.search(r"do not apply, first of all SELF is standby", said)
+    rules = {r["id"] for r in json.loads(ctl("show", "rules", "--json"))["monitor"]}
+    told = json.loads(ctl("explain", standby, "--json"))["rules"]
+    assert {r["rule"] for r in told} == rules
+    for rule in told:
+        assert rule["node_name"] == standby
+        if rule["facts_missing"]:
+            assert rule["answer"] not in rule["wanted"] and rule["because"]
 
 
 def test_settings(ready, ctl):
@@ -185,7 +201,6 @@ def test_failover_of_a_healthy_primary_is_a_switchover(ready, ctl):
     said = json.loads(ctl("perform", "failover", "--json"))
     assert said["primary"] == new.name and said["state"] == "primary"
     assert ready.primary() is new and ready.standby()
-
 
 def test_usage(ready, ctl):
     assert "show state" in ctl("--help")

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * explain: what the group waits for, by the core's own tables on what the
- * monitor saw; which rule acted last; what an operator can do.
+ * explain: how the group is and what it waits for, by the core's own tables on
+ * what the monitor saw; which fact keeps which rule from applying; which rule
+ * acted last; what an operator can do.
  */
 
 #include "pgaf-ctl/explain.h"
@@ -13,16 +14,23 @@
 #include "base/pure/text.h"
 #include "core/decide.h"
 #include "core/rules.h"
+#include "core/why.h"
 #include "pgaf-ctl/events.h"
 #include "pgaf-ctl/print.h"
 
 #define EXPLAIN_MAX 8192
+#define RULES_MAX 65536
 
 struct explanation {
+	char state_at[EXPLAIN_MAX];
 	char waits_at[EXPLAIN_MAX];
+	char rules_at[RULES_MAX];
 	char advice_at[EXPLAIN_MAX];
+	struct text state;
 	struct text waits;
+	struct text rules;
 	struct text advice;
+	json_t *list; /* each rule for each node; NULL in text */
 };
 
 /* ---- what it waits for ---------------------------------------------------------- */
@@ -74,6 +82,74 @@ explain_one(const struct view *view, const struct view_node *node, struct text *
 	text_init(&text, sentence, sizeof(sentence));
 	if (view_veto(view, node, &text))
 		text_addf(to, "%s may not be promoted: %s\n", node->name, sentence);
+}
+
+/* ---- why rules do not apply ----------------------------------------------------- */
+
+static json_t *
+json_of_miss(const struct snapshot *snap, const struct roles *roles, const struct facts *facts,
+             const struct rule *rule)
+{
+	enum fact fact = rule_first_miss(rule, facts);
+	json_t *object = json_object();
+	char phrase[1024] = "";
+	struct text text = TEXT(phrase);
+
+	json_set_text(object, "node_name", roles->self->name);
+	json_set_number(object, "rule", rule->id);
+	json_set_number(object, "facts_missing", rule_misses(rule, facts));
+	if (fact == FACT_COUNT)
+		return object;
+	json_t *wanted = json_array();
+	for (unsigned i = 0; i < fact_answers(fact); i++) {
+		if (rule->when[fact] & IS(i))
+			json_array_append_new(wanted, json_string(fact_answer_name(fact, i)));
+	}
+	fact_say(snap, VIEW_NOW, roles, facts, fact, &text);
+	json_set_text(object, "fact", fact_name(fact));
+	json_set_text(object, "question", fact_question(fact));
+	json_set_text(object, "answer", fact_answer_name(fact, facts->answer[fact]));
+	json_object_set_new(object, "wanted", wanted);
+	json_set_text(object, "because", phrase);
+	return object;
+}
+
+static void
+list_rules(const struct snapshot *snap, const struct node *node, json_t *list)
+{
+	struct roles roles;
+	struct facts facts;
+
+	roles_bind(snap, VIEW_NOW, &roles);
+	roles.self = node;
+	facts_of(snap, VIEW_NOW, &roles, &facts);
+	for (size_t i = 0; i < rules_count; i++)
+		json_array_append_new(list, json_of_miss(snap, &roles, &facts, &rules[i]));
+}
+
+/* Of a whole group only what a single fact decides; of one node everything. */
+static void
+rules_of_group(const struct view_group *group, struct explanation *explanation)
+{
+	if (!group->monitor || !group->has_picture)
+		return;
+	const struct snapshot *picture = &group->picture;
+	for (uint32_t i = 0; i < picture->count; i++) {
+		text_addf(&explanation->rules, "for %s:\n", picture->nodes[i].name);
+		explain_near(picture, &picture->nodes[i], VIEW_NOW, &explanation->rules);
+		if (explanation->list)
+			list_rules(picture, &picture->nodes[i], explanation->list);
+	}
+}
+
+static void
+rules_of_node(const struct view_node *node, struct explanation *explanation)
+{
+	if (!node->group->monitor || !node->seen)
+		return;
+	explain_rules(&node->group->picture, node->seen, VIEW_NOW, &explanation->rules);
+	if (explanation->list)
+		list_rules(&node->group->picture, node->seen, explanation->list);
 }
 
 /* ---- what to run next ----------------------------------------------------------- */
@@ -135,19 +211,6 @@ explain_advice(const struct view *view, const struct view_group *group, struct t
 
 /* ---- printing ------------------------------------------------------------------- */
 
-static void
-lines_print(const char *head, const char *lines)
-{
-	if (lines[0] == '\0')
-		return;
-	printf("%s\n", head);
-	while (*lines != '\0') {
-		size_t length = strcspn(lines, "\n");
-		printf("  %.*s\n", (int)length, lines);
-		lines += length + (lines[length] == '\n');
-	}
-}
-
 /* The newest event that a rule made; row < 0 when there is none among the last ones. */
 static PGresult *
 last_decision(struct ctl *ctl, uint32_t group, int *row, int *code)
@@ -196,22 +259,39 @@ json_of_explanation(const struct explanation *explanation, const struct view_gro
 
 	json_set_number(object, "group_id", group->id);
 	json_set_number(object, "epoch", (int64_t)group->epoch);
+	json_object_set_new(object, "state", json_of_lines(explanation->state_at));
 	json_object_set_new(object, "waits_for", json_of_lines(explanation->waits_at));
 	json_object_set_new(object, "last_decision", json_of_decision(events, row));
 	json_object_set_new(object, "advice", json_of_lines(explanation->advice_at));
+	json_object_set(object, "rules", explanation->list);
 	return object;
 }
 
 static void
 explanation_print(const struct explanation *explanation, const char *formation,
-                  const struct view_group *group, const PGresult *events, int row)
+                  const struct view_group *group, const struct view_node *node,
+                  const PGresult *events, int row)
 {
 	printf("%s/%" PRIu32 ", epoch %" PRIu64 ":\n", formation, group->id, group->epoch);
+	lines_print("state:", explanation->state_at);
 	lines_print("now:",
 	            explanation->waits_at[0] ? explanation->waits_at : "nothing is waited for\n");
 	if (row >= 0)
 		decision_print(events, row);
 	lines_print("what can be done:", explanation->advice_at);
+	lines_print(node ? "rules, with the first fact that did not hold:"
+	                 : "rules that one fact keeps from applying:",
+	            explanation->rules_at);
+}
+
+static void
+explanation_begin(struct explanation *explanation, bool json)
+{
+	text_init(&explanation->state, explanation->state_at, sizeof(explanation->state_at));
+	text_init(&explanation->waits, explanation->waits_at, sizeof(explanation->waits_at));
+	text_init(&explanation->rules, explanation->rules_at, sizeof(explanation->rules_at));
+	text_init(&explanation->advice, explanation->advice_at, sizeof(explanation->advice_at));
+	explanation->list = json ? json_array() : NULL;
 }
 
 /* One group, or one node of it. */
@@ -223,24 +303,26 @@ group_explain(struct ctl *ctl, const struct view *view, const struct view_group 
 	int code;
 	int row;
 
-	text_init(&explanation.waits, explanation.waits_at, sizeof(explanation.waits_at));
-	text_init(&explanation.advice, explanation.advice_at, sizeof(explanation.advice_at));
+	explanation_begin(&explanation, ctl->options.json);
+	if (group->monitor && group->has_picture)
+		explain_group_state(&group->picture, VIEW_NOW, &explanation.state);
 	if (node) {
 		explain_one(view, node, &explanation.waits);
 		advise_on_node(node, &explanation.advice);
+		rules_of_node(node, &explanation);
 	} else {
 		explain_group(view, group, &explanation.waits);
 		explain_advice(view, group, &explanation.advice);
+		rules_of_group(group, &explanation);
 	}
 	PGresult *events = last_decision(ctl, group->id, &row, &code);
-	if (!events)
-		return code;
-	if (ctl->options.json)
+	if (events && ctl->options.json)
 		json_print(json_of_explanation(&explanation, group, events, row));
-	else
-		explanation_print(&explanation, ctl->options.formation, group, events, row);
+	else if (events)
+		explanation_print(&explanation, ctl->options.formation, group, node, events, row);
+	json_decref(explanation.list);
 	PQclear(events);
-	return EXIT_DONE;
+	return events ? EXIT_DONE : code;
 }
 
 static int

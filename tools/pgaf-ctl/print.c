@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* JSON on stdout. */
+/* JSON and paragraphs on stdout. */
 
 #include "pgaf-ctl/print.h"
 
@@ -45,4 +45,17 @@ json_of_lines(const char *lines)
 		lines += length + (lines[length] == '\n');
 	}
 	return list;
+}
+
+void
+lines_print(const char *head, const char *lines)
+{
+	if (lines[0] == '\0')
+		return;
+	printf("%s\n", head);
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+		printf("  %.*s\n", (int)length, lines);
+		lines += length + (lines[length] == '\n');
+	}
 }
