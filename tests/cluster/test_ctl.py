@@ -178,6 +178,51 @@ def test_settings_of_a_node(ready, ctl):
     assert "get" not in ctl("get", "node", "nobody", code=1)
 
 
+def test_dry_run_of_a_switchover(ready, ctl):
+    """Names candidate, proof, estimate and loss; no decision is made."""
+    before, epoch = ready.node_states(), ready.state()["epoch"]
+    primary, standby = ready.primary().name, ready.standby().name
+    said = ctl("perform", "switchover", "--dry-run")
+    for words in (f"candidate: {standby}", "rule 520 would act", "what would be lost:\n  nothing: ",
+                  f"so {standby} holds every acknowledged commit", "how long writes would wait:"):
+        assert words in said, said
+    told = json.loads(ctl("perform", "failover", "--dry-run", "--json"))
+    assert told["possible"] and told["verdict"] == "handover" and told["rule"] == 520
+    assert (told["primary"], told["candidate"]) == (primary, standby)
+    assert told["nothing_lost"] and told["lost_bytes"] == 0
+    assert told["sets"][-1]["members"] == [standby]
+    assert {h["node_name"] for h in told["holdings"]} == {primary, standby}
+    assert "already" in ctl("perform", "switchover", "--dry-run", "--to", primary)
+    assert ready.node_states() == before and ready.state()["epoch"] == epoch
+
+
+def test_dry_run_of_a_drop(ready, ctl):
+    before, epoch = ready.node_states(), ready.state()["epoch"]
+    primary, standby = ready.primary().name, ready.standby().name
+    said = ctl("drop", "node", standby, "--dry-run")
+    assert f"{standby} leaves the group" in said and "none: writes go on" in said
+    told = json.loads(ctl("drop", "node", primary, "--dry-run", "--json"))
+    assert told["possible"] and told["verdict"] == "handover" and told["candidate"] == standby
+    assert ready.node_states() == before and ready.state()["epoch"] == epoch
+    assert "dry-run" in ctl("show", "state", "--dry-run", code=2)
+
+
+def test_dry_run_that_is_refused(ready, ctl):
+    """As the change itself would be: with its reason, and exit code 4."""
+    standby = ready.standby().name
+    ctl("set", "node", standby, "candidate-priority", "0")
+    try:
+        done = ready.ctl("perform", "switchover", "--dry-run", check=False)
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert f"{standby} may not be promoted: its candidate priority is 0" in done.stdout
+        assert "would be refused" in done.stderr and "hint: " in done.stderr
+        done = ready.ctl("perform", "failover", "--dry-run", "--json", check=False)
+        told = json.loads(done.stdout)
+        assert done.returncode == 4 and not told["possible"] and told["verdict"] == "refused"
+    finally:
+        ctl("set", "node", standby, "candidate-priority", "50")
+
+
 def test_switchover_needs_a_candidate(ready, ctl):
     """Refused with the reason and with what would make it possible; nothing changes."""
     before, standby = ready.node_states(), ready.standby().name
@@ -201,6 +246,9 @@ def test_failover_of_a_healthy_primary_is_a_switchover(ready, ctl):
     said = json.loads(ctl("perform", "failover", "--json"))
     assert said["primary"] == new.name and said["state"] == "primary"
     assert ready.primary() is new and ready.standby()
+    told = json.loads(ctl("perform", "switchover", "--dry-run", "--json"))
+    assert told["past_ms"] and told["outage_ms"] is not None
+
 
 def test_usage(ready, ctl):
     assert "show state" in ctl("--help")

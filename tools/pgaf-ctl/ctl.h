@@ -39,6 +39,7 @@ struct options {
 	bool follow;
 	bool monitor_uri;
 	bool mermaid;
+	bool dry_run;
 	const char *to;
 	bool allow_data_loss;
 	const char *hostname;

@@ -24,7 +24,8 @@ events_query(struct ctl *ctl, int *code, int64_t group, uint32_t count, int64_t 
 	snprintf(last, sizeof(last), "%" PRId64, *after);
 	PGresult *result = session_query(
 		ctl, code,
-		"SELECT *, to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS stamp,"
+		"SELECT *, (extract(epoch FROM time) * 1000)::bigint AS at_ms,"
+		" to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS stamp,"
 		" to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS iso"
 		" FROM pgaf.events($1, $2, $3, $4)",
 		4, values);

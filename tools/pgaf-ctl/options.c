@@ -21,7 +21,7 @@ struct option {
 	enum option_kind kind;
 	size_t offset;
 	uint32_t least, most;
-	const char *verbs; /* prefixes of the verbs that take it, "|" between; NULL: all */
+	const char *verbs; /* that take it, "|" between; NULL: all */
 	const char *doc;
 };
 
@@ -45,6 +45,9 @@ static const struct option options[] = {
 	{"follow", NULL, KIND_FLAG, AT(follow), 0, 0, "show events", "go on with those that come"},
 	{"mermaid", NULL, KIND_FLAG, AT(mermaid), 0, 0, "show rules",
          "draw the states and the rules between them as a Mermaid diagram"},
+	{"dry-run", NULL, KIND_FLAG, AT(dry_run), 0, 0,
+         "perform failover|perform switchover|drop node",
+         "say what would be done, proof and loss with it; change nothing"},
 	{"to", "NODE", KIND_TEXT, AT(to), 0, 0, "perform switchover",
          "the node to hand over to; without it the best one"},
 	{"allow-data-loss", NULL, KIND_FLAG, AT(allow_data_loss), 0, 0, "perform failover",
@@ -227,7 +230,15 @@ unknown_command(const char *const *words, unsigned count)
 static bool
 option_is_of(const struct option *option, const struct verb *verb)
 {
-	return !option->verbs || strcmp(option->verbs, verb->words) == 0;
+	size_t length = strlen(verb->words);
+
+	for (const char *at = option->verbs; at && *at != '\0'; at += strcspn(at, "|")) {
+		at += *at == '|';
+		if (strncmp(at, verb->words, length) == 0 &&
+		    (at[length] == '|' || at[length] == '\0'))
+			return true;
+	}
+	return !option->verbs;
 }
 
 static int

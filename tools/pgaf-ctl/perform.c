@@ -10,6 +10,7 @@
 
 #include "base/pure/text.h"
 #include "core/rules.h"
+#include "pgaf-ctl/dry_run.h"
 #include "pgaf-ctl/events.h"
 #include "pgaf-ctl/explain.h"
 #include "pgaf-ctl/print.h"
@@ -138,14 +139,7 @@ refused(struct performance *performance, const struct view *view)
 	say_error(EXIT_REFUSED, "%s refused: %s", performance->kind, performance->answer);
 	if (group)
 		detail_lines(view, group);
-	if (strcmp(performance->kind, "switchover") == 0)
-		say_hint("it becomes possible when the primary is healthy and a standby is"
-		         " secondary and may be promoted; pgaf-ctl explain says more");
-	else if (!ctl->options.allow_data_loss)
-		say_hint("it becomes possible when a node that proves to hold all commits is back,"
-		         " or with --allow-data-loss");
-	else
-		say_hint("it becomes possible when a standby answers");
+	request_hint(ctl, performance->kind);
 	return EXIT_REFUSED;
 }
 
@@ -322,8 +316,10 @@ perform(struct ctl *ctl, const char *kind)
 	else if (already && !ctl->options.json)
 		printf("%s is the primary already\n", to->name);
 	pgaf_node_id target = to ? to->id : 0;
+	if (code == EXIT_DONE && !already && ctl->options.dry_run)
+		code = dry_run_of_request(ctl, &view, kind, target);
 	view_free(&view);
-	if (code != EXIT_DONE || already)
+	if (code != EXIT_DONE || already || ctl->options.dry_run)
 		return code;
 
 	code = request_send(&performance, target);
@@ -457,10 +453,13 @@ drop_node(struct ctl *ctl)
 		code = say_error(EXIT_FAILED, "no node lives at %s:%" PRIu32, ctl->options.hostname,
 		                 ctl->options.port);
 	}
+	ctl->options.group = performance.group;
+	if (code == EXIT_DONE && ctl->options.dry_run)
+		code = dry_run_of_drop(ctl, &view, id);
 	view_free(&view);
-	if (code == EXIT_DONE)
+	if (code == EXIT_DONE && !ctl->options.dry_run)
 		code = drop_send(ctl, id);
-	if (code != EXIT_DONE)
+	if (code != EXIT_DONE || ctl->options.dry_run)
 		return code;
 	if (!ctl->options.json)
 		events_head_print();
