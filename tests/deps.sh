@@ -5,11 +5,11 @@
 set -euo pipefail
 
 demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
-	libpq-dev libuv1-dev libyaml-dev libjansson-dev libmicrohttpd-dev libbsd-dev
+	libpq-dev libuv1-dev libyaml-dev libjansson-dev libmicrohttpd-dev libbsd-dev libncurses-dev
 	postgresql-15 haproxy openssl iproute2 procps util-linux curl
 	python3 python3-psycopg2 python3-yaml"
 test="git g++ binutils ccache clang clang-format libclang-rt-14-dev mandoc shellcheck
-	codespell pmccabe nftables e2fsprogs mount patch python3-pytest gcovr"
+	codespell pmccabe nftables e2fsprogs mount patch tmux python3-pytest gcovr"
 full="clang-tidy valgrind debootstrap"
 
 case ${1-} in

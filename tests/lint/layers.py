@@ -27,6 +27,7 @@ OWNERS = {
     "libpq-fe.h":   {"pg", "store", "engine/real", "tools"},
     "microhttpd.h": {"http"},
     "yaml.h":       {"base"},
+    "curses.h":     {"tools"},
     "jansson.h":    {"base", "store", "http", "tools"},
 }
 # The engines and the core touch the world through nothing but what they are given.

@@ -88,6 +88,9 @@ int number_parse(const char *what, const char *string, uint32_t least, uint32_t 
 int say_error(int code, const char *format, ...) PGAF_PRINTF(2, 3);
 void say_detail(const char *format, ...) PGAF_PRINTF(1, 2);
 void say_hint(const char *format, ...) PGAF_PRINTF(1, 2);
+/* From now on into this text instead of stderr; NULL: to stderr again. */
+struct text;
+void say_into(struct text *to);
 
 /* ---- session.c ---------------------------------------------------------------- */
 pgaf_time ctl_now(void); /* monotonic */
@@ -95,6 +98,8 @@ pgaf_time ctl_now(void); /* monotonic */
 #define CONNECTION_LIMIT PGAF_SECONDS(10)
 #define PERFORM_LIMIT PGAF_SECONDS(60)
 int session_open(struct ctl *ctl);
+/* Called in a signal handler before the program ends because a name does not resolve. */
+void session_on_hang(void (*restore)(void));
 /* One statement; NULL after printing what went wrong, *code says how it ends. */
 PGresult *session_query(struct ctl *ctl, int *code, const char *sql, unsigned count,
                         const char *const *values);
@@ -119,6 +124,7 @@ int show_connectivity(struct ctl *ctl);
 int show_standby_names(struct ctl *ctl);
 int show_rules(struct ctl *ctl);
 int explain(struct ctl *ctl);
+int watch_group(struct ctl *ctl);
 int perform_failover(struct ctl *ctl);
 int perform_switchover(struct ctl *ctl);
 int set_node(struct ctl *ctl);

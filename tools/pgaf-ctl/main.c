@@ -19,6 +19,7 @@ const struct verb verbs[] = {
 	{"show standby-names", "", 0, 0, show_standby_names,
          "the primary's synchronous_standby_names"},
 	{"show rules", "", 0, 0, show_rules, "the rules by which monitor and keepers act"},
+	{"watch", "", 0, 0, watch_group, "a group on the terminal as it changes, with its events"},
 	{"explain", "[NODE]", 0, 1, explain, "what the group or a node waits for, and why"},
 	{"perform failover", "", 0, 0, perform_failover,
          "promote another node; without waiting when the primary is broken"},

@@ -5,7 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pure/text.h"
 #include "pgaf-ctl/ctl.h"
+
+/* While a screen is drawn nothing may be written beside it. */
+static struct text *sink;
+
+void
+say_into(struct text *to)
+{
+	sink = to;
+}
 
 static void say(const char *head, const char *format, va_list args) PGAF_PRINTF(2, 0);
 
@@ -18,6 +28,10 @@ say(const char *head, const char *format, va_list args)
 	vsnprintf(line, sizeof(line), format, args);
 	for (used = strlen(line); used > 0 && line[used - 1] == '\n'; used--)
 		line[used - 1] = '\0';
+	if (sink) {
+		text_addf(sink, "%s%s\n", head, line);
+		return;
+	}
 	fflush(stdout);
 	fprintf(stderr, "%s%s\n", head, line);
 }

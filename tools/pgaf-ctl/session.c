@@ -44,6 +44,14 @@ wait_for_socket(struct ctl *ctl, short events, pgaf_time until)
 
 /* ---- connecting ----------------------------------------------------------- */
 
+static void (*on_hang)(void);
+
+void
+session_on_hang(void (*restore)(void))
+{
+	on_hang = restore;
+}
+
 /* libpq resolves names in the calling thread and cannot be given a limit for that. */
 static void
 resolver_hangs(int signal)
@@ -52,6 +60,8 @@ resolver_hangs(int signal)
 				   "resolve in time\n";
 
 	(void)signal;
+	if (on_hang)
+		on_hang();
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) > 0)
 		_exit(EXIT_UNREACHABLE);
 	_exit(EXIT_UNREACHABLE);
