@@ -205,6 +205,8 @@ def test_dry_run_of_a_drop(ready, ctl):
     assert told["possible"] and told["verdict"] == "handover" and told["candidate"] == standby
     assert ready.node_states() == before and ready.state()["epoch"] == epoch
     assert "dry-run" in ctl("show", "state", "--dry-run", code=2)
+    reader = ready.operator_uri().replace("pgaf_operator", "pgaf_reader")
+    assert "would act" in ctl("perform", "switchover", "--dry-run", "--monitor", reader)
 
 
 def test_dry_run_that_is_refused(ready, ctl):
