@@ -13,6 +13,8 @@
 #include "base/pure/text.h"
 #include "core/codec_field.h"
 #include "core/decide.h"
+#include "core/dry_run.h"
+#include "core/why.h"
 #include "unit/core/pair.h"
 
 #include <pgaf/error.h>
@@ -102,6 +104,45 @@ ask(struct snapshot *snap)
 	return true;
 }
 
+static void
+tell(const struct dry_run *run)
+{
+	static char room[CODEC_LINE_MAX];
+	static const struct past past = {.count = 2, .ms = {60, UINT32_MAX}};
+	struct text text = TEXT(room);
+
+	dry_run_plan(run, NOW, &text);
+	dry_run_proof(run, NOW, &text);
+	dry_run_outage(run, NOW, &past, &text);
+	FUZZ_CHECK(dry_run_loss(run, NOW, &text).bytes >= -1);
+	FUZZ_CHECK(text.used > 0);
+}
+
+/* All sentences: why rules do not apply, and what each request would lead to. */
+static void
+say(const struct snapshot *snap)
+{
+	static char room[CODEC_LINE_MAX];
+	static struct dry_run run;
+	struct text text = TEXT(room);
+
+	explain_group_state(snap, NOW, &text);
+	FUZZ_CHECK(text.used > 0);
+	for (uint32_t i = 0; i < snap->count; i++) {
+		explain_rules(snap, &snap->nodes[i], NOW, &text);
+		dry_run_drop(snap, NOW, snap->nodes[i].id, i % 2 != 0, &run);
+		tell(&run);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		struct request request = {
+			.kind = i == 0 ? REQUEST_SWITCHOVER : REQUEST_FAILOVER,
+			.allow_loss = i == 2,
+		};
+		dry_run_request(snap, NOW, &request, &run);
+		tell(&run);
+	}
+}
+
 /* The text reads as what it was written from. */
 static void
 check_text(const struct snapshot *snap)
@@ -154,6 +195,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		decisions = 0;
 		while (decisions < DECISIONS_MAX && ask(&group))
 			decisions++;
+		say(&group);
 	}
 	check_text(&group);
 	free(parts);
