@@ -79,6 +79,10 @@ struct pgaf_keeper_options {
 	 * end of its recovery: "always", "never", or "auto" (the default): where commits always
 	 * wait for standbys, number_sync_standbys >= 1. */
 	const char *confirm_recovery;
+
+	/** A file of SQL that psql runs in `dbname`, as its owner, when that database is made:
+	 * all of it or nothing, before the database has its name. Default: none. */
+	const char *init_file;
 };
 
 /**

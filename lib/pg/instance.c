@@ -310,6 +310,7 @@ take_options(struct instance *in, const struct instance_options *options)
 	       take(in->dbname, sizeof(in->dbname), options->dbname) &&
 	       take(in->username, sizeof(in->username), options->username) &&
 	       take(in->password, sizeof(in->password), options->password) &&
+	       take(in->init_file, sizeof(in->init_file), options->init_file) &&
 	       take(in->backup_rate, sizeof(in->backup_rate), options->maximum_backup_rate) &&
 	       take(in->replicator_password, sizeof(in->replicator_password),
 	            options->replicator_password) &&

@@ -27,6 +27,7 @@ struct instance_options {
 	bool        skip_hba;
 	const char *const *client_networks; /* NULL-terminated: CIDR, samenet, all */
 	const char *dbname, *username, *password; /* created on a new cluster; "" = none */
+	const char *init_file;                    /* what is in it then; "" = nothing */
 	const char *maximum_backup_rate;
 	const char *replicator_password, *probe_password; /* from the monitor; set later too */
 	bool        allow_old_minor;

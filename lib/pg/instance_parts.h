@@ -205,6 +205,7 @@ struct instance {
 	char dbname[PGAF_NAME_MAX];
 	char username[PGAF_NAME_MAX];
 	char password[256];
+	char init_file[INSTANCE_PATH_MAX];
 	char backup_rate[32];
 	char replicator_password[256];
 	char probe_password[256];

@@ -8,6 +8,8 @@
 
 #include "pg/instance_parts.h"
 
+#define UNNAMED_DATABASE "pgaf_unfinished"
+
 /* ---- roles ------------------------------------------------------------------------ */
 
 /*
@@ -48,23 +50,82 @@ roles_done(struct instance *in, const PGresult *rows)
 	task_done(in);
 }
 
+/* ---- the application's database ---------------------------------------------------- */
+
 static void
-database_looked(struct instance *in, const PGresult *rows)
+database_create(struct instance *in, const char *name, task_rows then)
 {
 	struct text sql = TEXT(in->task.text);
 
-	if (PQntuples(rows) > 0) {
-		task_done(in);
-		return;
-	}
 	text_add(&sql, "CREATE DATABASE ");
-	sql_identifier(&sql, in->dbname);
+	sql_identifier(&sql, name);
 	if (in->username[0] != '\0') {
 		text_add(&sql, " OWNER ");
 		sql_identifier(&sql, in->username);
 	}
+	task_sql(in, in->task.text, then);
+}
+
+static void
+database_filled(struct instance *in)
+{
+	struct text sql = TEXT(in->task.text);
+
+	text_add(&sql, "ALTER DATABASE " UNNAMED_DATABASE " RENAME TO ");
+	sql_identifier(&sql, in->dbname);
 	task_sql(in, in->task.text, roles_done);
 }
+
+static void
+database_fill(struct instance *in, const PGresult *rows)
+{
+	struct text role = TEXT(in->task.text);
+
+	(void)rows;
+	text_add(&role, "SET ROLE ");
+	sql_identifier(&role, in->username[0] != '\0' ? in->username : "postgres");
+	const char *argv[] = {"psql",
+	                      "--no-psqlrc",
+	                      "--quiet",
+	                      "--no-password",
+	                      "--set=ON_ERROR_STOP=1",
+	                      "--set=VERBOSITY=terse",
+	                      "--single-transaction",
+	                      "--host",
+	                      in->socket_dir,
+	                      "--port",
+	                      in->port,
+	                      "--username=postgres",
+	                      "--dbname=" UNNAMED_DATABASE,
+	                      "--command",
+	                      in->task.text,
+	                      "--file",
+	                      in->init_file,
+	                      NULL};
+	task_run(in, argv, database_filled);
+}
+
+static void
+database_cleared(struct instance *in, const PGresult *rows)
+{
+	(void)rows;
+	database_create(in, UNNAMED_DATABASE, database_fill);
+}
+
+/* Whoever waits for the database finds it with what belongs into it, also when we die on the
+ * way: it gets its name last. */
+static void
+database_looked(struct instance *in, const PGresult *rows)
+{
+	if (PQntuples(rows) > 0)
+		task_done(in);
+	else if (in->init_file[0] == '\0')
+		database_create(in, in->dbname, roles_done);
+	else
+		task_sql(in, "DROP DATABASE IF EXISTS " UNNAMED_DATABASE, database_cleared);
+}
+
+/* ---- all of them ------------------------------------------------------------------- */
 
 static void
 roles_made(struct instance *in, const PGresult *rows)

@@ -24,6 +24,7 @@ struct settings {
 	char     username[PGAF_NAME_MAX];
 	char     password_file[1024];
 	char     password[256]; /* of its file */
+	char     init_file[1024];
 	bool     skip_pg_hba;
 	char     maximum_backup_rate[32];
 	bool     no_handover;
@@ -72,6 +73,8 @@ static const struct option_spec specs[] = {
 	 .doc = "role to create with a new cluster"},
 	{.name = "password-file", .type = OPTION_TEXT, TEXT_AT(password_file), .argument = "FILE",
 	 .secret_path = true, .doc = "password of --username"},
+	{.name = "init-file", .type = OPTION_TEXT, TEXT_AT(init_file), .argument = "FILE",
+	 .doc = "SQL to run in --dbname, as its owner, when it is created"},
 	DAEMON_ACCESS_OPTIONS("Postgres", "clients", "the monitor's join secret"),
 	{.name = "skip-pg-hba", .type = OPTION_FLAG, AT(skip_pg_hba),
 	 .doc = "leave pg_hba.conf alone and print what it needs"},
@@ -123,6 +126,7 @@ make_options(struct settings *s)
 		.dbname               = lists_given(s->dbname),
 		.username             = lists_given(s->username),
 		.password             = lists_given(s->password),
+		.init_file            = lists_given(s->init_file),
 		.auth                 = common->auth,
 		.no_ssl               = common->no_ssl,
 		.ssl_ca_file          = lists_given(common->ssl_ca_file),

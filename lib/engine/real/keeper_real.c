@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/pure/error.h"
 #include "base/pure/text.h"
@@ -148,6 +149,7 @@ keeper_make_instance(struct pgaf_keeper *keeper, const struct pgaf_keeper_option
 			.dbname              = api_text(options->dbname, ""),
 			.username            = api_text(options->username, ""),
 			.password            = api_text(options->password, ""),
+			.init_file           = api_text(options->init_file, ""),
 			.maximum_backup_rate = api_text(options->maximum_backup_rate, "100M"),
 			.replicator_password = "",
 			.probe_password      = "",
@@ -229,6 +231,23 @@ keeper_take_confirm(struct pgaf_keeper *keeper, const char *word, struct pgaf_er
 	                 "confirm_recovery is auto, always or never, not \"%s\"", word);
 }
 
+/* What will be needed once, much later, is missed while somebody looks. */
+static int
+keeper_check_init(const struct pgaf_keeper_options *options, struct pgaf_error *error)
+{
+	const char *file = api_text(options->init_file, "");
+
+	if (file[0] == '\0')
+		return 0;
+	if (api_text(options->dbname, "")[0] == '\0')
+		return error_set(error, PGAF_ECONFIG, "init_file needs dbname, in which it is run");
+	if (file[0] != '/')
+		return error_set(error, PGAF_ECONFIG, "init_file: \"%s\" must begin with /", file);
+	if (access(file, R_OK) != 0)
+		return error_set(error, PGAF_ECONFIG, "init_file: %s cannot be read", file);
+	return 0;
+}
+
 /* The part that touches nothing: are the options right? */
 static int
 keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
@@ -245,6 +264,9 @@ keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *opt
 	if (result < 0)
 		return result;
 	keeper_fill(keeper, options);
+	result = keeper_check_init(options, error);
+	if (result < 0)
+		return result;
 	result = keeper_take_confirm(keeper, api_text(options->confirm_recovery, "auto"), error);
 	if (result < 0)
 		return result;
