@@ -64,6 +64,19 @@ crashed_status(const struct keeper_view *view)
 	return permitted ? PG_STARTING : PG_EXITED;
 }
 
+/* A standby's copy is nothing that a group may begin with: when all of its nodes were dropped, the
+ * last primary comes back first, and the others follow that. */
+static bool
+has_data(const struct keeper *keeper)
+{
+	const struct observation *seen = &keeper->view.seen;
+	bool unplaced = keeper->state == PGAF_STATE_UNKNOWN || keeper->state == PGAF_STATE_INIT ||
+	                keeper->state == PGAF_STATE_WAIT_STANDBY;
+	bool copy = seen->pg == PG_STOPPED && !seen->was_primary;
+
+	return seen->has_data && !seen->clone_unfinished && !(unplaced && copy);
+}
+
 void
 report_build(const struct keeper *keeper, struct report *report)
 {
@@ -84,7 +97,7 @@ report_build(const struct keeper *keeper, struct report *report)
 	report->replay = seen->replay;
 	report->vetoes = seen->vetoes;
 	report->leaving = view->leaving != K_STAYS;
-	report->has_data = seen->has_data && !seen->clone_unfinished;
+	report->has_data = has_data(keeper);
 	report->crashed_inside = view->crashed && seen->exit_inside;
 	report->fenced = view->note.role == NOTE_FENCED;
 	report->route_open = is_open(keeper);
