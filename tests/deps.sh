@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: PostgreSQL
 # Installs the Debian packages that a job needs; quick when all are there.
-# usage: deps.sh demo|test|full     (each set contains the ones before it; needs root)
+# usage: deps.sh demo|test|full|compose   (needs root; each set contains the ones before it,
+#                                          but compose, which is test and a Docker engine)
 set -euo pipefail
 
 demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
@@ -11,13 +12,15 @@ demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
 test="git g++ binutils ccache clang clang-format libclang-rt-14-dev mandoc shellcheck
 	codespell pmccabe nftables e2fsprogs mount patch tmux python3-pytest gcovr"
 full="clang-tidy valgrind debootstrap"
+compose="docker.io docker-compose debootstrap chromium chromium-driver python3-selenium"
 
 case ${1-} in
 demo) wanted=$demo ;;
 test) wanted="$demo $test" ;;
 full) wanted="$demo $test $full" ;;
+compose) wanted="$demo $test $compose" ;;
 *)
-	echo "usage: deps.sh demo|test|full" >&2
+	echo "usage: deps.sh demo|test|full|compose" >&2
 	exit 2
 	;;
 esac
