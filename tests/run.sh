@@ -46,7 +46,7 @@ valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
 model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --nodes 2
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |10800|tests/sim/main.c           |failovers 1000000 1
-sim-forget  |full   |3600|tests/sim/main.c            |build/gcc/pgaf-sim --seeds 1..10000 --forget
+sim-forget  |full   |3600|tests/sim/main.c            |sim_forget
 mutation-full|full  |7200|tests/mutation/run.py      |mutation
 fuzz-full   |full   |7200|tests/fuzz/CMakeLists.txt  |fuzz_full
 cluster-full|full   |9000|tests/cluster/test_*.py     |cluster gcc --full
@@ -135,6 +135,13 @@ mutation()
 {
 	cmake --build build/gcc --target mutants &&
 		/usr/bin/python3 -B tests/mutation/run.py --build "$root/build/gcc" "$@"
+}
+
+# The store is put back to an older copy: after all faults, and in the midst of them.
+sim_forget()
+{
+	build/gcc/pgaf-sim --seeds 1..10000 --forget &&
+		build/gcc/pgaf-sim --seeds 1..10000 --with forget
 }
 
 clang_tidy()
@@ -323,7 +330,7 @@ run_stage()
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
 	export -f build tests_of cluster clang_tidy under_valgrind coverage covered nothing_left \
-		fuzz_full sim sim_same sim_broken failovers mutation
+		fuzz_full sim sim_same sim_broken sim_forget failovers mutation
 	export root commit results resume limit stage=$name
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
 	running=$!
