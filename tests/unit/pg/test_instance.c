@@ -491,6 +491,13 @@ START_TEST(test_instance_keeps_divergent_wal_and_rewinds)
 }
 END_TEST
 
+/* What ships is quick. With PGAF_COVERAGE each process that ends writes its counters first. */
+#ifdef PGAF_COVERAGE
+#define PROMOTION_MS 2000
+#else
+#define PROMOTION_MS 300
+#endif
+
 static int
 compare_times(const void *a, const void *b)
 {
@@ -524,7 +531,7 @@ START_TEST(test_instance_promotes_quickly)
 	qsort(times, ROUNDS, sizeof(times[0]), compare_times);
 	printf("promotions: median %u ms, worst %u ms of %d\n", (unsigned)times[ROUNDS / 2],
 	       (unsigned)times[ROUNDS - 1], ROUNDS);
-	ck_assert_uint_lt(times[ROUNDS / 2], 300);
+	ck_assert_uint_lt(times[ROUNDS / 2], PROMOTION_MS);
 	ck_assert_uint_lt(times[ROUNDS - 1], 2000);
 }
 END_TEST
