@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/keeper_rules.h"
-#include "model/keep.h"
+#include "model/classes.h"
 
 /* By every monitor that runs, since it was started. */
 static bool
@@ -108,6 +108,8 @@ acts(struct m_state *s, unsigned node, unsigned variant, bool dies)
 		return false;
 	if (variant == 1 && !may_hear_nobody(s, node))
 		return false;
+	if (run.representatives)
+		class_of_keeper(s, node, variant == 1);
 	keeper_load(s, node);
 	if (variant == 1)
 		keeper.view.started_at = AGO(100);

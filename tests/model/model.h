@@ -10,7 +10,8 @@
  *
  * Every member is one byte, so that states are compared as memory. Epochs,
  * versions, timelines and positions are ranks: after each action they are
- * renumbered in their order, which no rule can tell. Admissions are ranks per node, for they are
+ * renumbered in their order, which no rule can tell (classes.c asks again
+ * about others of the same order). Admissions are ranks per node, for they are
  * only compared with others of that node. Nodes that differ in their number
  * alone are one (symmetry.c).
  *
@@ -192,6 +193,7 @@ bool pay(struct m_state *s, enum m_fault fault);
 	X(EPOCH, "epoch", "a decision is written though the epoch is another")        \
 	X(SESSION, "session", "a report counts whatever session it comes from")       \
 	X(ANSWER, "answer", "an answer that lay in the socket counts as a fresh one") \
+	X(CLASS, "class", "a position counts by its value, not by its order")         \
 	X(FLAP, "flap", "a node that is well is taken for gone in time")              \
 	X(HISTORY, "history", "a node follows without a proof of its history")
 
@@ -260,6 +262,8 @@ bool both_open(const struct m_state *s, unsigned a, unsigned b);
 bool pg_runs(const struct m_pg *pg);
 void goal_widen(const struct m_goal *from, struct goal *to);
 void goal_narrow(const struct goal *from, struct m_goal *to);
+void group_narrow(const struct decision *decision, const struct m_group *before,
+                  struct m_group *to);
 void set_widen(const struct m_set *from, struct sync_set *to);
 void set_narrow(const struct sync_set *from, struct m_set *to);
 bool set_same(const struct m_set *a, const struct m_set *b);

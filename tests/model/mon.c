@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/decide.h"
 #include "core/rules.h"
-#include "model/model.h"
+#include "model/classes.h"
 
 /* ---- the store's rows --------------------------------------------------- */
 
@@ -43,7 +42,7 @@ group_widen(const struct m_group *from, struct group *to)
 	to->high_lsn = 0;
 }
 
-static void
+void
 group_narrow(const struct decision *decision, const struct m_group *before, struct m_group *to)
 {
 	const struct group *from = &decision->group;
@@ -253,55 +252,17 @@ break_decision(const struct m_state *s, struct decision *decision)
 		group->next_admission = s->store.group.next_admission;
 }
 
-/* Another moment of the same class: positions further apart, each age longer. */
-static void
-stretch_time(pgaf_time *at)
-{
-	if (*at != 0 && *at != NOW)
-		*at -= NOW - *at > PGAF_SECONDS(1) ? PGAF_SECONDS(37) : PGAF_MSEC(20);
-}
-
-static void
-stretch(struct snapshot *snap)
-{
-	stretch_time(&snap->listening_since);
-	stretch_time(&snap->group.promotion_since);
-	stretch_time(&snap->group.handover_since);
-	stretch_time(&snap->group.relaxed_at);
-	for (uint32_t i = 0; i < snap->count; i++) {
-		struct node *node = &snap->nodes[i];
-
-		stretch_time(&node->sighting.answered_at);
-		stretch_time(&node->sighting.accepted_at);
-		stretch_time(&node->sighting.closed_at);
-		stretch_time(&node->sighting.gone_at);
-		stretch_time(&node->reported_at);
-		stretch_time(&node->trouble_since);
-		node->high_lsn *= 4096;
-		node->goal.min_lsn *= 4096;
-		node->report.lsn *= 4096;
-		node->report.replay *= 4096;
-		node->report.stopped_lsn *= 4096;
-	}
-}
-
-/* The decision; it must be the same for two representatives of the state. */
+/* The decision; it must be the same for other representatives of the state. */
 static bool
 decides(const struct m_state *s, unsigned by, unsigned variant, struct decision *decision)
 {
-	static struct decision other;
 	struct snapshot *snap = picture_of(s, by, variant);
-	bool acts = decide(snap, NOW, decision);
+	bool acts;
 
-	if (!run.representatives)
-		return acts;
-	stretch(snap);
-	if (decide(snap, NOW, &other) != acts)
-		violate("CLASS", "decide() tells two representatives apart");
-	else if (acts && (other.rule != decision->rule || other.subject != decision->subject ||
-	                  other.group.primary != decision->group.primary))
-		violate("CLASS", "decide() tells two representatives apart: rules %u and %u",
-		        decision->rule, other.rule);
+	class_break(snap);
+	acts = decide(snap, NOW, decision);
+	if (run.representatives)
+		class_of_decision(&s->store.group, snap, acts ? decision : NULL);
 	return acts;
 }
 

@@ -78,6 +78,14 @@ START_TEST(a_broken_rule_is_noticed_after_one_fault)
 }
 END_TEST
 
+START_TEST(a_rule_that_looks_at_the_position_itself_is_noticed)
+{
+	ck_assert_int_eq(model((const char *[ARGUMENTS_MOST]){
+				 "--break", "class", "--representatives", "--commits", "0"}),
+	                 0);
+}
+END_TEST
+
 /* Bounded: more nodes than today's rules are for. */
 START_TEST(three_nodes_find_nothing_as_far_as_they_go)
 {
@@ -111,6 +119,7 @@ main(void)
 	                    (int)(sizeof(broken) / sizeof(broken[0])));
 	tcase_add_loop_test(tests, a_broken_rule_is_noticed_after_one_fault, 0,
 	                    (int)(sizeof(broken_once) / sizeof(broken_once[0])));
+	tcase_add_test(tests, a_rule_that_looks_at_the_position_itself_is_noticed);
 	tcase_add_test(tests, three_nodes_find_nothing_as_far_as_they_go);
 	tcase_add_test(tests, a_broken_rule_is_noticed_under_any_numbering);
 	suite_add_tcase(suite, tests);
