@@ -32,6 +32,7 @@ build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SAN
 sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
 build-fuzz  |default| 900|tests/fuzz/CMakeLists.txt  |build fuzz clang -DPGAF_FUZZ=ON
 fuzz        |default| 300|tests/fuzz/CMakeLists.txt  |tests_of fuzz fuzz
+model       |default| 900|tests/model/run.py          |tests/model/run.py
 sim         |default| 900|tests/sim/main.c            |sim --failovers 50000 --seconds 120
 sim-same    |default| 300|tests/sim/main.c            |sim_same
 sim-broken  |default| 600|tests/sim/main.c            |sim_broken
@@ -43,7 +44,7 @@ demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
 nothing-left|default|  60|CMakeLists.txt              |nothing_left
 tidy        |full   |1800|.clang-tidy                 |clang_tidy
 valgrind    |full   |1800|tests/unit tests/rules      |under_valgrind
-model       |full   |3600|tests/model/main.c          |build/gcc/pgaf-model --nodes 2
+model-full  |full   |7200|tests/model/run.py          |tests/model/run.py --full
 sim-asan    |full   |3600|tests/sim/main.c            |build/asan/pgaf-sim --seeds 1..5000
 sim-full    |full   |10800|tests/sim/main.c           |failovers 1000000 1
 sim-forget  |full   |3600|tests/sim/main.c            |sim_forget
@@ -345,7 +346,7 @@ run_stage()
 		echo "$commit $name $ok $bad $left" >>"$results"
 		say "$name ok: $ok passed, $left skipped, $((SECONDS - start)) s"
 		case $name in
-		sim* | model | mutation*) say "$name: $(tail -n 1 "$log")" ;;
+		sim* | model* | mutation*) say "$name: $(tail -n 1 "$log")" ;;
 		coverage) grep '^coverage: ' "$log" ;;
 		esac
 		return
