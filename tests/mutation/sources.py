@@ -63,12 +63,12 @@ def make(build, source, program):
     folder = build / "mutation" / source.name.replace(":", "-")
     made = folder / program.name
     part = folder / (pathlib.Path(source.file).stem + ".o")
-    if made.exists():
-        return made
+    text = folder / pathlib.Path(source.file).name
+    changed = source.changed()
     folder.mkdir(parents=True, exist_ok=True)
-    if not part.exists():
-        text = folder / pathlib.Path(source.file).name
-        text.write_text(source.changed(), encoding="utf-8")
+    if not part.exists() or not text.exists() or text.read_text(encoding="utf-8") != changed:
+        text.write_text(changed, encoding="utf-8")
+        part.unlink(missing_ok=True)
         words = compile_words(build, source)
         if pathlib.Path(words[0]).name == "ccache":
             words = words[1:]
