@@ -319,6 +319,29 @@ START_TEST(test_faults_slots_of_a_standby_move_on)
 }
 END_TEST
 
+static bool
+is_below(const struct observation *seen)
+{
+	return (seen->vetoes & VETO_BIT(PARAMETERS)) != 0;
+}
+
+/* PROTOCOL 23: below the primary's values recovery stands still, and a restart with them helps. */
+START_TEST(test_faults_configuring_raises_a_standby_to_its_primary)
+{
+	pair_sql(one, "ALTER SYSTEM SET max_connections = 130");
+	pair_step(one, STEP_STOP);
+	pair_step(one, STEP_START_PRIMARY);
+	pair_until(two, is_below, PGAF_SECONDS(20));
+	ck_assert_str_eq(pair_sql(two, "SELECT pg_get_wal_replay_pause_state()"), "paused");
+	pair_step(two, STEP_CONFIGURE);
+	ck_assert_str_eq(pair_sql(two, "SHOW max_connections"), "130");
+	pair_until(two, streams, PGAF_SECONDS(20));
+	ck_assert_uint_eq(pair_observe(two)->vetoes, 0);
+	ck_assert_ptr_nonnull(strstr(two->log, "limits-raised"));
+	ck_assert(!two->exited);
+}
+END_TEST
+
 /* What the upstream has thrown away cannot be streamed: the node has to be copied. */
 START_TEST(test_faults_follow_says_when_wal_is_gone)
 {
@@ -436,6 +459,7 @@ main(void)
 	tcase_add_test(tcase, test_faults_the_proof_waits_for_the_checkpointer);
 	tcase_add_test(tcase, test_faults_the_proof_waits_for_old_walsenders);
 	tcase_add_test(tcase, test_faults_slots_of_a_standby_move_on);
+	tcase_add_test(tcase, test_faults_configuring_raises_a_standby_to_its_primary);
 	tcase_add_test(tcase, test_faults_follow_says_when_wal_is_gone);
 	tcase_add_test(tcase, test_faults_a_liar_poisons_the_proof);
 	tcase_add_test(tcase, test_faults_fence_acknowledges_nothing);
