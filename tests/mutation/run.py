@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -133,6 +134,7 @@ class Trials:
         self.options = options
         self.commit = commit_of()
         self.sources = sources.read()
+        shutil.rmtree(options.build / "mutation", ignore_errors=True)  # of older headers
         self.reach = {}
         self.words = {}
         for check, entry in CHECKS.items():
@@ -309,8 +311,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, default=TREE / "build/gcc")
     parser.add_argument("--results", type=pathlib.Path)
-    parser.add_argument("--checks", type=lambda text: text.split(","), default=list(CHECKS),
-                        help="of: " + " ".join(CHECKS))
+    parser.add_argument("--checks", type=lambda text: text.split(","),
+                        help="of: " + " ".join(CHECKS) + " (all; of a sample not the models)")
     parser.add_argument("--runs", type=lambda text: text.split(","),
                         help=f"of the simulator ({','.join(FULL)}; of a sample {','.join(QUICK)})")
     parser.add_argument("--most", type=int, default=300,
@@ -326,6 +328,8 @@ def main():
     options = parser.parse_args()
     options.results = options.results or options.build / "mutation.jsonl"
     options.runs = options.runs or (QUICK if options.sample > 1 else FULL)
+    options.checks = options.checks or [check for check, entry in CHECKS.items()
+                                        if options.sample == 1 or entry.kind != "model"]
     options.most = min(options.most, ARGUMENTS_MOST)
     everything, implied = mutants_of(options)
     mutants = sample_of(options, everything)
