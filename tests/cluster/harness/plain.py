@@ -48,15 +48,15 @@ class Instance:
             f.write(f"listen_addresses='{self.address}'\nport={self.port}\n"
                     f"unix_socket_directories='{self.home}'\nshared_buffers=16MB\n{text}")
 
-    def create(self, settings=""):
-        self.tool(f"{bindir()}/initdb", "-D", self.pgdata, "-A", "peer", "-k")
+    def create(self, settings="", *options):
+        self.tool(f"{bindir()}/initdb", "-D", self.pgdata, "-A", "peer", "-k", *options)
         self.configure(settings)
         with open(os.path.join(self.pgdata, "pg_hba.conf"), "w", encoding="ascii") as f:
             f.write(HBA)
 
-    def clone(self, primary):
-        self.tool(f"{bindir()}/pg_basebackup", "-D", self.pgdata, "-R", "-c", "fast", "-d",
-                  f"host={primary.address} port={primary.port} user=app"
+    def clone(self, primary, *options):
+        self.tool(f"{bindir()}/pg_basebackup", "-D", self.pgdata, "-R", "-c", "fast", *options,
+                  "-d", f"host={primary.address} port={primary.port} user=app"
                   f" application_name={self.name}")
         self.configure("synchronous_standby_names=''\nwal_retrieve_retry_interval=20ms\n")
 
