@@ -236,6 +236,39 @@ class CodecRows(unittest.TestCase):
         self.assertIn("member_view.flush is not written", said)
 
 
+class Traps(unittest.TestCase):
+    NUMBERS = [*map(str, range(1, 50)), "33b"]
+
+    def say(self, old="", new=""):
+        table = "".join(f"trap {n} pair it bites\nbites sim M1\nholds unit a/b t\n"
+                        f"holds case Well.\nholds cluster test_c test_d\n" for n in self.NUMBERS)
+        self.assertIn(old, table)
+        return look("traps.py", {
+            "tests/traps.txt": "# Says.\n" + table.replace(old, new, 1),
+            "tests/unit/sim/test_traps.c": '{.name = "1: a", .without = "M1"},\n',
+            "tests/unit/a/test_b.c": "START_TEST(t)\n",
+            "tests/unit/a/c.txt": "# Well. Or not.\n",
+            "tests/cluster/test_c.py": '"""Says."""\ndef test_d():\n'})
+
+    def test_table(self):
+        code, said = self.say()
+        self.assertEqual(code, 0, said)
+        self.assertIn("traps=50 of_pairs=50 held=50 shown_to_bite=50 both=50", said)
+        for old, new, line, word in (
+                ("sim M1", "sim M2", 3, "there is no sim M2"),
+                ("unit a/b t", "unit a/b u", 4, "there is no unit a/b u"),
+                ("case Well.", "case Ill.", 5, "there is no case Ill."),
+                ("test_c test_d", "test_c test_e", 6, "there is no cluster test_c test_e"),
+                ("holds case", "holds story", 5, "there is no story"),
+                ("holds case", "keeps case", 5, "cannot be read"),
+                ("bites sim M1\n", "", 2, "nothing bites trap 1"),
+                ("trap 33b", "trap 33", 1, "trap 33b is missing")):
+            code, said = self.say(old, new)
+            self.assertEqual(code, 1)
+            self.assertIn(f"tests/traps.txt:{line}: {word}", said)
+        self.assertEqual(self.say("bites sim M1\n", "open not yet\n")[0], 0)
+
+
 class Empty(unittest.TestCase):
     def test_empty_tree(self):
         for lint in ("layers.py", "tidy.py", "headers.py"):
