@@ -6,6 +6,7 @@
  */
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,6 +332,19 @@ record_searched(struct instance *in, int status, const char *output)
 		         error_of_output(output, line, sizeof(line)));
 }
 
+/* Made in advance: a segment whose first page has no header yet holds no record. */
+static bool
+is_unwritten(const char *path)
+{
+	uint16_t magic = 0;
+	FILE *file = fopen(path, "rbe");
+	bool unwritten = file != NULL && fread(&magic, sizeof(magic), 1, file) == 1 && magic == 0;
+
+	if (file != NULL)
+		fclose(file);
+	return unwritten;
+}
+
 /*
  * Is there a record of ours where the other history has left ours? The file is
  * named: given only a directory, pg_waldump learns the segment size from any
@@ -350,7 +364,7 @@ search_record(struct instance *in)
 	wal_file_name(own->timeline, own->fork, own->segment_bytes, file);
 	text_addf(&wal, "%s/pg_wal/%s", in->pgdata, file);
 	/* WAL is whole from the last checkpoint on: where the file is missing, it ended before. */
-	if (own->checkpoint >= own->fork || !disk_exists(path)) {
+	if (own->checkpoint >= own->fork || !disk_exists(path) || is_unwritten(path)) {
 		judge(in, own->checkpoint >= own->fork);
 		return;
 	}
