@@ -86,25 +86,28 @@ goal_follow(struct change *change, const struct node *node, enum pgaf_state stat
 
 /* ---- versions of the set ----------------------------------------------- */
 
+/* One stays, even where a store lost the others: an empty list says nothing. */
 static void
 set_strike(struct group *group, uint32_t version)
 {
 	uint32_t kept = 0;
 
+	if (group->possible_count == 1)
+		return;
 	for (uint32_t i = 0; i < group->possible_count; i++)
 		if (group->possible[i].version != version)
 			group->possible[kept++] = group->possible[i];
 	group->possible_count = kept;
 }
 
-/* What the primary declined binds nobody (4b). One stays: an empty list says nothing. */
+/* What the primary declined binds nobody (4b). */
 static void
 set_strike_declined(struct change *change)
 {
 	struct group *group = change->group;
 
 	for (uint32_t i = group->possible_count; i-- > 0;)
-		if (group->possible_count > 1 && set_is_declined(change->snap, &group->possible[i]))
+		if (set_is_declined(change->snap, &group->possible[i]))
 			set_strike(group, group->possible[i].version);
 }
 
