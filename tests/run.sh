@@ -51,6 +51,7 @@ sim-forget  |full   |3600|tests/sim/main.c            |sim_forget
 mutation-full|full  |7200|tests/mutation/run.py      |mutation
 fuzz-full   |full   |7200|tests/fuzz/CMakeLists.txt  |fuzz_full
 cluster-full|full   |9000|tests/cluster/test_*.py     |cluster gcc --full
+compose     |full   |3600|tests/compose/test_*.py     |compose
 fresh-debian|full   |5400|tests/fresh_debian.sh       |tests/fresh_debian.sh
 sim-soak    |soak   |86400|tests/sim/main.c           |failovers until-stopped 10000001
 '
@@ -143,6 +144,12 @@ sim_forget()
 {
 	build/gcc/pgaf-sim --seeds 1..10000 --forget &&
 		build/gcc/pgaf-sim --seeds 1..10000 --with forget
+}
+
+# With a real Docker engine; every test says so where none can run.
+compose()
+{
+	/usr/bin/python3 -B -m pytest -p no:cacheprovider -rs tests/compose
 }
 
 clang_tidy()
@@ -331,7 +338,7 @@ run_stage()
 	local name=$1 limit=$2 command=$3 log=build/log/$1.log start=$SECONDS status ok bad left
 	say "$name"
 	export -f build tests_of cluster clang_tidy under_valgrind coverage covered nothing_left \
-		fuzz_full sim sim_same sim_broken sim_forget failovers mutation
+		fuzz_full sim sim_same sim_broken sim_forget failovers mutation compose
 	export root commit results resume limit stage=$name
 	timeout --kill-after=30 "$limit" bash -c "$command" >"$log" 2>&1 </dev/null &
 	running=$!
