@@ -16,11 +16,11 @@
 #define NOW PGAF_SECONDS(1000)
 
 /* Node 2 was chosen to replace node 1, and has not claimed it. */
-#define PROMOTING                                                                             \
-	"group epoch=11 primary=2 promotion=2 promotion_from=1 promotion_epoch=11 "           \
-	"promotion_timeline=2 possible=3:1/2.3;4:async\n"                                     \
-	"timers promotion_since=300ms\n"                                                      \
-	"goal 1 state=demoted epoch=11\n"                                                     \
+#define PROMOTING                                                                   \
+	"group epoch=11 primary=2 promotion=2 promotion_from=1 promotion_epoch=11 " \
+	"promotion_timeline=2 possible=3:1/2.3;4:async\n"                           \
+	"timers promotion_since=300ms\n"                                            \
+	"goal 1 state=demoted epoch=11\n"                                           \
 	"goal 2 state=prepare_promotion epoch=11 set=4:async\n"
 #define RENOUNCED PROMOTING "report 2 renounced_epoch=11\n"
 /* Node 1 hands over to node 2. */
@@ -29,11 +29,11 @@
 	"timers handover_since=100ms\n"         \
 	"goal 1 state=draining\n"
 /* Nobody ever was primary, and nobody has data. */
-#define BEGINNING                                      \
+#define BEGINNING                                       \
 	"group primary= system_identifier= timeline=\n" \
-	"goal 1 state=init\n"                          \
-	"goal 2 state=init\n"                          \
-	"report 1 has_data=\n"                         \
+	"goal 1 state=init\n"                           \
+	"goal 2 state=init\n"                           \
+	"report 1 has_data=\n"                          \
 	"report 2 has_data=\n"
 #define AFTER_THE_LAST_LEFT "group primary=\n"
 #define SILENT "sighting 2 answered_at=5s\n"
@@ -64,6 +64,11 @@ static const struct {
          FACT_SEEN, SEEN_SILENT},
 	{"… while commits wait for it", SILENT "report 1 waiters_ms=1\n", 2, FACT_SEEN,
          SEEN_SILENT},
+
+	{"commits wait for it too long", "report 1 waiters_ms=1000\n", 2, FACT_STANDING,
+         STANDING_NO_PROGRESS},
+	{"… by an old word", "report 1 waiters_ms=1000\nwatch 1 reported_at=2s\n", 2, FACT_STANDING,
+         STANDING_LISTED},
 
 	{"a crash", CRASHED, 1, FACT_PRIMARY_FAULT, FAULT_CRASHED},
 	{"… with nobody to wait for", CRASHED "watch 2 session=gone\n", 1, FACT_PRIMARY_FAULT,
@@ -104,6 +109,11 @@ static const struct {
 	{"two of one is more", "group possible=3:2/2.3\n", 1, FACT_WANTED, WANTED_LOOSER},
 	{"one of none is the fence", "group possible=3:1/\n", 1, FACT_WANTED, WANTED_LOOSER},
 
+	{"an unknown one with zero asked for", "group possible=3:unknown\n", 1, FACT_WANTED,
+         WANTED_LOOSER},
+	{"… with more asked for", "group possible=3:unknown\nsettings number_sync_standbys=1\n", 1,
+         FACT_WANTED, WANTED_STRICTER},
+
 	{"a former primary whose keeper is there", PROMOTING, 2, FACT_FORMER, FORMER_USABLE},
 	{"… was not heard since the monitor started", PROMOTING "watch 1 reported_at=\n", 2,
          FACT_FORMER, FORMER_AWAY},
@@ -131,6 +141,8 @@ static const struct {
          HANDOVER_NONE},
 	{"… to nobody that is known", HANDING_OVER "group handover_to=7\n", 1, FACT_HANDOVER,
          HANDOVER_ORPHANED},
+	{"… to one whose keeper is gone", HANDING_OVER "watch 2 session=gone\n", 1, FACT_HANDOVER,
+         HANDOVER_ORPHANED},
 	{"… to one that lost its name", HANDING_OVER "goal 2 state=catchingup\n", 1, FACT_HANDOVER,
          HANDOVER_ORPHANED},
 	{"… to one that has stopped", HANDING_OVER "report 2 pg=stopped\n", 1, FACT_HANDOVER,
@@ -140,6 +152,10 @@ static const struct {
 	{"… to one whose end is about to be known", HANDING_OVER "report 2 lsn_complete=\n", 1,
          FACT_HANDOVER, HANDOVER_RUNNING},
 	{"… to one that is silent", HANDING_OVER SILENT, 1, FACT_HANDOVER, HANDOVER_ORPHANED},
+
+	{"a store that went back", "group went_back=true\n", 1, FACT_MEMORY, MEMORY_FORGOT},
+	{"… and that is known", "group went_back=true recovering=true\n", 1, FACT_MEMORY,
+         MEMORY_HEARD},
 
 	{"of two empty nodes the first begins", BEGINNING, 1, FACT_START, START_YES},
 	{"… and the other does not", BEGINNING, 2, FACT_START, START_NO},
