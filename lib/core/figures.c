@@ -92,7 +92,7 @@ say_node(const struct snapshot *snap, pgaf_node_id id, struct text *to)
 {
 	const struct node *node = snapshot_node(snap, id);
 
-	if (node != NULL && node->name[0] != '\0')
+	if (node != NULL)
 		text_add(to, node->name);
 	else
 		text_addf(to, "node %" PRIu32, id);

@@ -30,9 +30,8 @@ set_is_declined(const struct snapshot *snap, const struct sync_set *set)
 	       set->version <= primary->report.declined_version;
 }
 
-/* Detached in this epoch, with a complete end of WAL: a fact that cannot change. */
-static bool
-is_detached(const struct snapshot *snap, const struct node *node)
+bool
+node_is_detached(const struct snapshot *snap, const struct node *node)
 {
 	return node->report.detached_epoch != 0 && node->report.detached_epoch == snap->group.epoch;
 }
@@ -49,7 +48,7 @@ proof_for(const struct snapshot *snap, const struct node *candidate, const struc
 
 		if (!sync_set_has(set, node->id, node->admission))
 			continue;
-		if (node != candidate && !is_detached(snap, node))
+		if (node != candidate && !node_is_detached(snap, node))
 			continue;
 		heard++;
 		if (node != candidate && node->report.detached_lsn > candidate->report.lsn)

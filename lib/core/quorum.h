@@ -7,8 +7,8 @@
 #include "core/model.h"
 
 enum proof {
-	PROOF_NONE,  /* a version cannot be satisfied whoever is heard: asynchronous or unknown */
-	PROOF_HEAR,  /* more members must detach and report first */
+	PROOF_NONE,   /* a version cannot be satisfied whoever is heard: asynchronous or unknown */
+	PROOF_HEAR,   /* more members must detach and report first */
 	PROOF_BEHIND, /* a detached member holds more than the candidate */
 	PROOF_HOLDS,
 };
@@ -23,6 +23,9 @@ enum proof proof_of(const struct snapshot *snap, const struct node *candidate);
 /* The same without one version that was never opened: of a promotion that was renounced. */
 enum proof proof_without(const struct snapshot *snap, const struct node *candidate,
                          uint32_t version);
+
+/* Detached in this epoch, with a complete end of WAL: a fact that cannot change. */
+bool node_is_detached(const struct snapshot *snap, const struct node *node);
 
 /* The operator's word that loss is accepted stands in for a proof until this promotion is over. */
 bool promotion_is_lossy(const struct promotion *promotion);

@@ -6,6 +6,7 @@
  */
 #include "core/why.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -601,7 +602,8 @@ fact_say(const struct snapshot *snap, pgaf_time now, const struct roles *roles,
 	if (phrases[fact].states != NULL) {
 		add_words(phrases[fact].states, roles, to);
 		text_addf(to, " %s", pgaf_state_name((enum pgaf_state)view.answer));
-	} else if (view.answer < ANSWERS_MOST && phrases[fact].words[view.answer] != NULL) {
+	} else {
+		assert(view.answer < fact_answers(fact));
 		add_words(phrases[fact].words[view.answer], roles, to);
 	}
 	if (phrases[fact].figures != NULL)

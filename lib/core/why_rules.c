@@ -3,6 +3,7 @@
  * Which facts keep which rules from applying, the blockers of a promotion, and
  * the state of a group as one sentence.
  */
+#include <assert.h>
 #include <inttypes.h>
 
 #include "base/pure/text.h"
@@ -175,19 +176,18 @@ add_veto(const struct node *node, enum veto veto, struct text *to)
 	}
 }
 
+/* Of the nodes that detached the one that holds most. */
 static const struct node *
-fullest_other(const struct snapshot *snap, const struct node *node)
+fullest_detached(const struct snapshot *snap)
 {
 	const struct node *best = NULL;
 
 	for (uint32_t i = 0; i < snap->count; i++) {
-		const struct node *other = &snap->nodes[i];
+		const struct node *node = &snap->nodes[i];
 
-		if (other != node && other->report.detached_epoch != 0 &&
-		    other->report.detached_epoch == snap->group.epoch &&
-		    other->report.detached_lsn > node->report.lsn &&
-		    (best == NULL || other->report.detached_lsn > best->report.detached_lsn))
-			best = other;
+		if (node_is_detached(snap, node) &&
+		    (best == NULL || node->report.detached_lsn > best->report.detached_lsn))
+			best = node;
 	}
 	return best;
 }
@@ -207,15 +207,14 @@ add_proof(const struct snapshot *snap, const struct node *node, struct text *to)
 		            to);
 		break;
 	case PROOF_BEHIND:
-		fuller = fullest_other(snap, node);
+		fuller = fullest_detached(snap);
+		assert(fuller != NULL && fuller->report.detached_lsn > node->report.lsn);
 		add_blocker("it holds less than ", to);
-		text_addf(to, "%s", fuller != NULL ? fuller->name : "another member");
-		if (fuller != NULL) {
-			text_add(to, ", by ");
-			say_size(fuller->report.detached_lsn - node->report.lsn, to);
-		}
+		text_addf(to, "%s, by ", fuller->name);
+		say_size(fuller->report.detached_lsn - node->report.lsn, to);
 		break;
 	case PROOF_HOLDS:
+	default:
 		break;
 	}
 }

@@ -10,4 +10,7 @@
 
 void pair_read(struct snapshot *snap);
 
+/* Copies of the standby (node3, node4, …) until there are `count` nodes. */
+void pair_grow(struct snapshot *snap, uint32_t count);
+
 #endif

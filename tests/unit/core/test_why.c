@@ -162,6 +162,35 @@ START_TEST(test_every_answer_has_words_without_the_other_roles)
 }
 END_TEST
 
+START_TEST(test_a_goal_says_which_rule_gave_it)
+{
+	struct roles roles = {.self = &snap.nodes[0]};
+	struct facts facts = {{0}};
+
+	facts.answer[FACT_GOAL] = PGAF_STATE_PRIMARY;
+	fact_say(&snap, NOW, &roles, &facts, FACT_GOAL, &said);
+	ck_assert_str_eq(said_at, "the goal of node1 is primary, given by rule 650 in epoch 9");
+	snap.nodes[0].goal.rule = 0;
+	fresh();
+	fact_say(&snap, NOW, &roles, &facts, FACT_GOAL, &said);
+	ck_assert_str_eq(said_at, "the goal of node1 is primary");
+}
+END_TEST
+
+START_TEST(test_all_that_keeps_a_standby_from_being_counted_is_named)
+{
+	struct roles roles = {.self = &snap.nodes[1]};
+	struct facts facts = {{0}};
+
+	snap.nodes[1].report.vetoes = VETO_BIT(RECOVERY_PAUSED) | VETO_BIT(DISK_FULL);
+	facts.answer[FACT_FIT] = FIT_NO;
+	fact_say(&snap, NOW, &roles, &facts, FACT_FIT, &said);
+	ck_assert_str_eq(said_at,
+	                 "node2 could never take over as it is, replay is paused; its disk "
+	                 "is full");
+}
+END_TEST
+
 /* ---- every rule ---------------------------------------------------------------------- */
 
 static uint8_t
@@ -357,27 +386,27 @@ START_TEST(test_a_standby_that_is_not_heard_is_blocked)
 END_TEST
 
 /* Of several the fullest, and only those that detached in this epoch. */
-START_TEST(test_of_two_that_hold_more_the_fullest_is_named)
+START_TEST(test_of_those_that_hold_more_the_fullest_is_named)
 {
+	static const pgaf_lsn held[] = {1 << 20, 0, 3 << 20, 2 << 20};
 	struct sync_set *set = &snap.group.possible[0];
 
-	snap.nodes[2] = snap.nodes[1];
-	snap.nodes[2].id = 3;
-	text_copy(snap.nodes[2].name, sizeof(snap.nodes[2].name), "node3");
-	snap.count = 3;
-	snap.nodes[0].admission = snap.nodes[2].admission = 4;
-	set->members[set->count++] = (struct member){1, 4};
-	set->members[set->count++] = (struct member){3, 4};
-	for (unsigned i = 0; i < 3; i += 2) {
-		snap.nodes[i].report.detached_epoch = 10;
-		snap.nodes[i].report.detached_lsn = 0x3000000 + ((i + 1) << 20);
+	pair_grow(&snap, 4);
+	snap.nodes[0].admission = 4;
+	for (unsigned i = 0; i < 4; i++) {
+		struct node *node = &snap.nodes[i];
+
+		set->members[i] = (struct member){node->id, node->admission};
+		node->report.detached_epoch = held[i] != 0 ? 10 : 0;
+		node->report.detached_lsn = 0x3000000 + held[i];
 	}
+	set->count = 4;
 	blockers_say(&snap, &snap.nodes[1], NOW, &said);
 	ck_assert_str_eq(said_at, "it holds less than node3, by 3 MB");
 	fresh();
 	snap.nodes[2].report.detached_epoch = 9;
 	blockers_say(&snap, &snap.nodes[1], NOW, &said);
-	ck_assert_str_eq(said_at, "it holds less than node1, by 1 MB");
+	ck_assert_str_eq(said_at, "it holds less than node4, by 2 MB");
 }
 END_TEST
 
@@ -425,6 +454,9 @@ START_TEST(test_the_group_says_whom_commits_wait_for)
 	ck_assert_str_eq(said_at,
 	                 "node1 is the primary and accepts writes (reports primary, should "
 	                 "be primary, health ok); each commit waits for 1 of node2\n");
+	set->members[set->count++].node = 7;
+	explain_group_state(&snap, NOW, &said);
+	must_say("; each commit waits for 1 of node2, node 7\n");
 	set->count = 0;
 	explain_group_state(&snap, NOW, &said);
 	must_say("; commits wait until there is a standby\n");
@@ -440,6 +472,22 @@ START_TEST(test_the_group_says_whom_commits_wait_for)
 }
 END_TEST
 
+/* It accepts writes when its keeper is there and says so. */
+START_TEST(test_a_primary_is_not_known_to_accept_writes_without_its_word)
+{
+	struct node *primary = &snap.nodes[0];
+
+	primary->session = SESSION_GONE;
+	explain_group_state(&snap, NOW, &said);
+	must_say("node1 should be the primary and is not known to accept writes (reports primary,");
+	primary->session = SESSION_OPEN;
+	primary->report.pg = PG_STARTING;
+	fresh();
+	explain_group_state(&snap, NOW, &said);
+	must_say("node1 should be the primary and is not known to accept writes (reports primary,");
+}
+END_TEST
+
 START_TEST(test_what_is_under_way_is_said_first)
 {
 	snap.group.handover.from = 1;
@@ -452,6 +500,9 @@ START_TEST(test_what_is_under_way_is_said_first)
 	snap.group.promotion.claimed = true;
 	explain_group_state(&snap, NOW, &said);
 	must_say("writes wait: node2 is being promoted onto timeline 2 in place of node1\n");
+	snap.group.promotion.from = 0;
+	explain_group_state(&snap, NOW, &said);
+	must_say("writes wait: node2 is being promoted onto timeline 2\n");
 	snap.group.recovering = true;
 	snap.group.promotion.node = snap.group.handover.from = 0;
 	snap.group.primary = 0;
@@ -480,6 +531,8 @@ main(void)
 	tcase_add_test(tcase, test_a_set_is_written_with_the_names_of_its_members);
 	tcase_add_test(tcase, test_every_answer_has_words_of_its_own);
 	tcase_add_test(tcase, test_every_answer_has_words_without_the_other_roles);
+	tcase_add_test(tcase, test_a_goal_says_which_rule_gave_it);
+	tcase_add_test(tcase, test_all_that_keeps_a_standby_from_being_counted_is_named);
 	tcase_add_test(tcase, test_every_rule_names_the_fact_that_keeps_it_from_applying);
 	tcase_add_test(tcase, test_every_rule_is_accounted_for_once);
 	tcase_add_test(tcase, test_a_healthy_primary_is_one_fact_away_from_a_failover);
@@ -489,12 +542,13 @@ main(void)
 	tcase_add_test(tcase, test_a_standby_that_is_behind_says_by_how_much);
 	tcase_add_test(tcase, test_every_set_that_is_possible_is_listed);
 	tcase_add_test(tcase, test_a_standby_that_is_not_heard_is_blocked);
-	tcase_add_test(tcase, test_of_two_that_hold_more_the_fullest_is_named);
+	tcase_add_test(tcase, test_of_those_that_hold_more_the_fullest_is_named);
 	tcase_add_test(tcase, test_a_rule_that_comes_later_says_which_one_is_first);
 	tcase_add_test(tcase, test_all_blockers_are_named);
 	tcase_add_test(tcase, test_who_holds_more_is_named_with_the_difference);
 	tcase_add_test(tcase, test_the_group_has_a_sentence_in_every_state);
 	tcase_add_test(tcase, test_the_group_says_whom_commits_wait_for);
+	tcase_add_test(tcase, test_a_primary_is_not_known_to_accept_writes_without_its_word);
 	tcase_add_test(tcase, test_what_is_under_way_is_said_first);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
