@@ -6,9 +6,10 @@
 
 #include "base/pure/text.h"
 #include "core/decide.h"
+#include "core/quorum.h"
 #include "core/rules.h"
 
-/* More than any transcript needs until the core rests. */
+/* More come first only when a whole group is dropped by force. */
 #define ROUNDS_MOST 16
 
 struct answer {
@@ -78,17 +79,16 @@ run_until(struct dry_run *run, pgaf_time now, const struct answers *answers)
 	}
 	if (run->verdict == DRY_WAITS)
 		run->decision = (struct decision){0};
+	run->primary = run->snap.group.primary;
 	run->candidate = candidate_of(run, now);
-	run->lossy = run->verdict == DRY_FORGETS ||
-	             (run->verdict == DRY_PROMOTES &&
-	              (run->decision.rule == 330 || run->decision.rule == 350 ||
-	               run->decision.rule == 540));
+	run->lossy =
+		run->verdict == DRY_FORGETS || promotion_is_lossy(&run->decision.group.promotion);
 }
 
 static void
 begin(const struct snapshot *snap, struct dry_run *run)
 {
-	*run = (struct dry_run){.snap = *snap, .primary = snap->group.primary};
+	*run = (struct dry_run){.snap = *snap};
 }
 
 void

@@ -25,7 +25,7 @@ struct dry_run {
 	enum dry_verdict verdict;
 	bool lossy;               /* the operator's word stands in for the proof */
 	pgaf_node_id subject;     /* drop: the node, else 0 */
-	pgaf_node_id primary;     /* before */
+	pgaf_node_id primary;     /* before the answer; 0 = none */
 	pgaf_node_id candidate;   /* that would be promoted, or would be if it could; 0 = none */
 	unsigned before;          /* decisions that come first */
 	struct snapshot snap;     /* that the answer was decided on */

@@ -23,10 +23,7 @@ node_of(const struct dry_run *run, pgaf_node_id id)
 static void
 add_node(const struct dry_run *run, pgaf_node_id id, struct text *to)
 {
-	if (id == 0)
-		text_add(to, "nobody");
-	else
-		say_node(&run->snap, id, to);
+	say_node(&run->snap, id, to);
 }
 
 /* ---- the plan -------------------------------------------------------------- */
@@ -57,7 +54,7 @@ plan_promotion(const struct dry_run *run, struct text *to)
 	add_node(run, run->candidate, to);
 	text_addf(to, " is promoted at once, onto timeline %" PRIu32 "\n",
 	          run->decision.group.promotion.timeline);
-	if (run->primary == run->candidate || run->primary == 0)
+	if (run->primary == run->candidate)
 		return;
 	add_node(run, run->primary, to);
 	text_add(to, " loses its role, and follows as a standby when it is back\n");
@@ -69,15 +66,20 @@ plan_leave(const struct dry_run *run, struct text *to)
 {
 	const struct sync_set *newest = group_newest(&run->decision.group);
 	const struct node *subject = node_of(run, run->subject);
+	bool is_gone = subject->session == SESSION_GONE;
 
-	add_node(run, run->subject, to);
-	if (run->decision.removed == run->subject)
+	text_add(to, subject->name);
+	if (run->decision.removed == subject->id || (is_gone && subject->drop_force))
 		text_add(to, " is taken from the group; its keeper is not waited for\n");
-	else if (subject != NULL && subject->session == SESSION_GONE && !subject->drop_force)
+	else if (is_gone)
 		text_add(to, " leaves the group when its keeper answers; --force does not wait"
 		             " for it\n");
 	else
 		text_add(to, " leaves the group: its keeper stops Postgres and ends\n");
+	if (run->primary == 0) {
+		text_add(to, "there is no primary: writes wait for one as before\n");
+		return;
+	}
 	add_node(run, run->primary, to);
 	text_add(to, " stays the primary, writes go on\n");
 	if (newest != NULL && !newest->unknown && newest->required == 0)
@@ -144,6 +146,7 @@ dry_run_plan(const struct dry_run *run, pgaf_time now, struct text *to)
 		plan_end(run, to);
 		break;
 	case DRY_FORGETS:
+	default:
 		text_add(to, "nobody is promoted: what is lost is not waited for any more\n");
 		break;
 	}
@@ -164,8 +167,7 @@ proof_member(const struct dry_run *run, const struct member *member, struct text
 		text_add(to, " (the candidate, holds ");
 		say_lsn(node->report.lsn, to);
 		text_add(to, ")");
-	} else if (node->report.detached_epoch != 0 &&
-	           node->report.detached_epoch == snap->group.epoch) {
+	} else if (node_is_detached(snap, node)) {
 		text_add(to, " (detached at ");
 		say_lsn(node->report.detached_lsn, to);
 		text_add(to, ")");
@@ -404,7 +406,7 @@ outage_before(const struct dry_run *run, pgaf_time now, struct text *to)
 		add_node(run, run->primary, to);
 		text_add(to, " writes a checkpoint as it stops; how much is dirty is not reported,"
 		             " so that time is not in the estimate\n");
-	} else if (primary != NULL && primary->sighting.answered_at != 0) {
+	} else if (primary->sighting.answered_at != 0) {
 		text_addf(to, "%s answered last ", primary->name);
 		say_age(now, primary->sighting.answered_at, to);
 		text_add(to, "; what writes have waited already is not in the estimate\n");
@@ -422,7 +424,7 @@ dry_run_outage(const struct dry_run *run, pgaf_time now, const struct past *past
 		text_add(to, "none: writes go on\n");
 		return 0;
 	}
-	if (!moves || candidate == NULL) {
+	if (!moves) {
 		text_add(to, run->verdict == DRY_ENDS ? "for good: nobody is left\n"
 		                                      : "no figure: nobody would be promoted\n");
 		return -1;

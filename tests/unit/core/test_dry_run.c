@@ -95,6 +95,25 @@ gone_and_asynchronous(void)
 	snap.nodes[0].sighting.gone_at = NOW - PGAF_MSEC(50);
 }
 
+/* Node 2 was chosen in place of node 1, gave it back, and cannot prove what it holds. */
+static void
+renounced(void)
+{
+	snap.group.epoch = 11;
+	snap.group.primary = 2;
+	snap.group.promotion =
+		(struct promotion){.node = 2, .from = 1, .epoch = 11, .timeline = 2, .cause = 402};
+	snap.group.promotion_since = NOW - PGAF_MSEC(300);
+	snap.group.possible[0].unknown = true;
+	snap.group.possible[1] = (struct sync_set){.version = 4};
+	snap.group.possible_count = 2;
+	snap.nodes[0].goal.state = PGAF_STATE_DEMOTED;
+	snap.nodes[1].goal.state = PGAF_STATE_PREPARE_PROMOTION;
+	snap.nodes[1].goal.set = snap.group.possible[1];
+	snap.nodes[0].goal.epoch = snap.nodes[1].goal.epoch = 11;
+	snap.nodes[1].report.renounced_epoch = 11;
+}
+
 /* ---- switchover and failover ----------------------------------------------------------- */
 
 START_TEST(test_a_switchover_of_a_healthy_pair_loses_nothing)
@@ -180,6 +199,60 @@ START_TEST(test_with_loss_accepted_it_says_how_much)
 }
 END_TEST
 
+/* Without comparable positions nobody knows how much; nor of somebody who replaces nobody. */
+START_TEST(test_what_cannot_be_compared_is_not_known)
+{
+	gone_and_asynchronous();
+	snap.nodes[1].report.lsn = 0;
+	ask(REQUEST_FAILOVER, true);
+	ck_assert_int_eq(run.verdict, DRY_PROMOTES);
+	ck_assert_int_eq(lost().bytes, -1);
+	must_say("not known: ");
+	setup();
+	renounced();
+	snap.nodes[0].session = SESSION_GONE;
+	ask(REQUEST_FAILOVER, true);
+	ck_assert_uint_eq(run.decision.rule, 350);
+	ck_assert(run.lossy);
+	ck_assert_int_eq(lost().bytes, -1);
+	plan();
+	must_say("node2 is promoted at once, onto timeline 2\n");
+	must_not_say("loses its role");
+}
+END_TEST
+
+/* Who was chosen with loss accepted is asked again on the same word. */
+START_TEST(test_a_word_that_was_given_holds_until_the_promotion_is_over)
+{
+	renounced();
+	snap.nodes[0].session = SESSION_GONE;
+	snap.group.promotion.cause = 540;
+	ask(REQUEST_FAILOVER, false);
+	ck_assert_uint_eq(run.decision.rule, 340);
+	ck_assert(run.lossy);
+	snap.group.promotion.cause = 402;
+	ask(REQUEST_FAILOVER, false);
+	ck_assert_int_eq(run.verdict, DRY_WAITS);
+	ck_assert(!run.lossy);
+}
+END_TEST
+
+/* It has lost nothing itself: that is the other one, which may have acknowledged already. */
+START_TEST(test_a_former_primary_is_promoted_for_one_that_does_not_claim)
+{
+	renounced();
+	snap.nodes[1].report.renounced_epoch = 0;
+	snap.group.promotion_since = NOW;
+	ask(REQUEST_FAILOVER, true);
+	ck_assert_uint_eq(run.decision.rule, 330);
+	ck_assert_uint_eq(run.candidate, 1);
+	ck_assert(run.lossy);
+	plan();
+	must_say("node1 is promoted at once, onto timeline 2\n");
+	must_say("node2 loses its role, and follows as a standby when it is back\n");
+}
+END_TEST
+
 /* Its Postgres has ended, its keeper is there: it is restarted before anything else. */
 START_TEST(test_what_is_decided_first_comes_first)
 {
@@ -201,6 +274,38 @@ START_TEST(test_the_last_known_end_is_the_newest_that_was_seen)
 	snap.nodes[0].sighting.lsn = 0x3000000 + (32 << 20);
 	ask(REQUEST_FAILOVER, true);
 	ck_assert_int_eq(lost().bytes, 32 << 20);
+	snap.nodes[0].sighting.timeline = 2;
+	ask(REQUEST_FAILOVER, true);
+	ck_assert_int_eq(lost().bytes, 24 << 20);
+}
+END_TEST
+
+/* The primary of a group that has none yet is chosen first, and then hands over. */
+START_TEST(test_a_request_to_a_group_without_primary_is_about_its_first)
+{
+	snap.group.primary = 0;
+	snap.nodes[0].goal.state = snap.nodes[1].goal.state = PGAF_STATE_INIT;
+	ask(REQUEST_SWITCHOVER, false);
+	ck_assert_uint_eq(run.primary, 1);
+	ck_assert_uint_gt(run.before, 0);
+	plan();
+	must_not_say("node 0");
+}
+END_TEST
+
+/* It would be decided, but only after what is decided about everybody else. */
+START_TEST(test_behind_too_many_decisions_a_request_waits)
+{
+	pair_grow(&snap, PGAF_NODES_MAX);
+	for (uint32_t i = 1; i < snap.count; i++) {
+		snap.nodes[i].drop_asked = snap.nodes[i].drop_force = true;
+		snap.nodes[i].session = SESSION_GONE;
+	}
+	ask(REQUEST_SWITCHOVER, false);
+	ck_assert_uint_eq(run.before, 16);
+	ck_assert_int_eq(run.verdict, DRY_WAITS);
+	plan();
+	must_say("no rule would act on it now\n");
 }
 END_TEST
 
@@ -258,16 +363,26 @@ START_TEST(test_members_that_were_heard_or_left_are_told_apart)
 	snap.nodes[0].admission = 4;
 	set->members[set->count++] = (struct member){1, 4};
 	set->members[set->count++] = (struct member){7, 1};
+	set->members[set->count++] = (struct member){1, 3};
 	ask(REQUEST_SWITCHOVER, false);
 	proof();
-	must_say("node1 (not detached), node 7 (no longer under that name)\n");
+	must_say("node1 (not detached), node 7 (no longer under that name), node1 (no longer under "
+	         "that name)\n");
 	must_say("more members must be heard");
+	snap.nodes[0].report.detached_epoch = snap.group.epoch - 1;
+	ask(REQUEST_SWITCHOVER, false);
+	proof();
+	must_say("node1 (not detached)");
 	snap.nodes[0].report.detached_epoch = snap.group.epoch;
 	snap.nodes[0].report.detached_lsn = 0x5000000;
 	ask(REQUEST_SWITCHOVER, false);
 	proof();
 	must_say("node1 (detached at 0/5000000)");
 	must_say("so node2 does not hold every acknowledged commit: a member holds more\n");
+	set->count = 0;
+	ask(REQUEST_SWITCHOVER, false);
+	proof();
+	must_say("each commit waited for 1 of 0, so 0 must be heard; members: none\n");
 }
 END_TEST
 
@@ -290,6 +405,40 @@ START_TEST(test_to_drop_a_standby_leaves_writes_alone)
 	fresh();
 	ck_assert_int_eq(dry_run_outage(&run, NOW, &past, &said), 0);
 	must_say("none: writes go on\n");
+}
+END_TEST
+
+START_TEST(test_of_two_drops_each_has_its_own_answer)
+{
+	pair_grow(&snap, 3);
+	snap.nodes[1].drop_asked = true;
+	ask_drop(3, false);
+	ck_assert_int_eq(run.verdict, DRY_LEAVES);
+	ck_assert_uint_eq(run.before, 1);
+	ck_assert_uint_eq(run.decision.subject, 3);
+}
+END_TEST
+
+/* Whom commits wait for afterwards is said only when it is known. */
+START_TEST(test_to_drop_a_standby_nobody_waits_for)
+{
+	snap.nodes[1].admission = 0;
+	snap.group.possible[0].unknown = true;
+	ask_drop(2, false);
+	plan();
+	must_say("node1 stays the primary, writes go on\n");
+	must_not_say("afterwards");
+	snap.group.possible_count = 0;
+	ask_drop(2, false);
+	plan();
+	must_say("node1 stays the primary, writes go on\n");
+	must_not_say("afterwards");
+	snap.group.primary = 0;
+	ask_drop(2, false);
+	ck_assert_int_eq(run.verdict, DRY_LEAVES);
+	plan();
+	must_say("there is no primary: writes wait for one as before\n");
+	must_not_say("stays the primary");
 }
 END_TEST
 
@@ -321,6 +470,8 @@ START_TEST(test_to_drop_the_last_node_ends_the_group)
 	ck_assert(lost().proved);
 	plan();
 	must_say("node1 is the last node: its Postgres stops and nobody accepts writes\n");
+	proof();
+	must_say("none is needed");
 	fresh();
 	ck_assert_int_eq(dry_run_outage(&run, NOW, &past, &said), -1);
 	must_say("for good");
@@ -335,6 +486,8 @@ START_TEST(test_a_keeper_that_is_gone_is_waited_for_unless_forced)
 	must_say("node2 leaves the group when its keeper answers; --force does not wait for it\n");
 	ask_drop(2, true);
 	ck_assert_int_eq(run.verdict, DRY_LEAVES);
+	plan();
+	must_say("node2 is taken from the group; its keeper is not waited for\n");
 	snap.nodes[1].goal.state = PGAF_STATE_DROPPED;
 	ask_drop(2, true);
 	ck_assert_uint_eq(run.decision.rule, 210);
@@ -388,6 +541,10 @@ START_TEST(test_without_measurements_there_is_no_estimate)
 	must_say("no promotion of this group was measured yet\n");
 	must_say("node2 has replayed all that it holds\n");
 	must_say("node1 answered last 100 ms ago");
+	run.snap.nodes[0].sighting.answered_at = 0;
+	fresh();
+	dry_run_outage(&run, NOW, &past, &said);
+	must_not_say("answered last");
 }
 END_TEST
 
@@ -416,6 +573,23 @@ START_TEST(test_what_nobody_can_replace_may_be_forgotten)
 }
 END_TEST
 
+/* After the store was put back: without the word of the operator an unheard node is waited for. */
+START_TEST(test_what_an_unheard_node_holds_may_be_forgotten)
+{
+	snap.group.recovering = true;
+	snap.group.primary = 0;
+	snap.nodes[0].report.pg = PG_STANDBY;
+	snap.nodes[1].session = SESSION_GONE;
+	ask(REQUEST_FAILOVER, true);
+	ck_assert_int_eq(run.verdict, DRY_FORGETS);
+	ck_assert_uint_eq(run.decision.rule, 120);
+	ck_assert_int_eq(lost().bytes, -1);
+	must_say("not known: ");
+	ask(REQUEST_FAILOVER, false);
+	ck_assert_int_eq(run.verdict, DRY_WAITS);
+}
+END_TEST
+
 START_TEST(test_verdicts_have_names)
 {
 	for (unsigned i = DRY_WAITS; i <= DRY_FORGETS; i++)
@@ -436,13 +610,20 @@ main(void)
 	tcase_add_test(tcase, test_a_failover_of_a_broken_primary_promotes_with_proof);
 	tcase_add_test(tcase, test_without_proof_a_failover_is_refused_and_says_why);
 	tcase_add_test(tcase, test_with_loss_accepted_it_says_how_much);
+	tcase_add_test(tcase, test_what_cannot_be_compared_is_not_known);
+	tcase_add_test(tcase, test_a_word_that_was_given_holds_until_the_promotion_is_over);
+	tcase_add_test(tcase, test_a_former_primary_is_promoted_for_one_that_does_not_claim);
 	tcase_add_test(tcase, test_what_is_decided_first_comes_first);
+	tcase_add_test(tcase, test_a_request_to_a_group_without_primary_is_about_its_first);
+	tcase_add_test(tcase, test_behind_too_many_decisions_a_request_waits);
 	tcase_add_test(tcase, test_the_last_known_end_is_the_newest_that_was_seen);
 	tcase_add_test(tcase, test_a_switchover_without_a_fit_candidate_is_refused);
 	tcase_add_test(tcase, test_while_something_is_under_way_a_request_waits);
 	tcase_add_test(tcase, test_what_was_declined_binds_nobody);
 	tcase_add_test(tcase, test_members_that_were_heard_or_left_are_told_apart);
 	tcase_add_test(tcase, test_to_drop_a_standby_leaves_writes_alone);
+	tcase_add_test(tcase, test_of_two_drops_each_has_its_own_answer);
+	tcase_add_test(tcase, test_to_drop_a_standby_nobody_waits_for);
 	tcase_add_test(tcase, test_to_drop_a_primary_hands_over_first);
 	tcase_add_test(tcase, test_to_drop_the_last_node_ends_the_group);
 	tcase_add_test(tcase, test_a_keeper_that_is_gone_is_waited_for_unless_forced);
@@ -451,6 +632,7 @@ main(void)
 	tcase_add_test(tcase, test_without_measurements_there_is_no_estimate);
 	tcase_add_test(tcase, test_who_is_not_promoted_has_no_estimate);
 	tcase_add_test(tcase, test_what_nobody_can_replace_may_be_forgotten);
+	tcase_add_test(tcase, test_what_an_unheard_node_holds_may_be_forgotten);
 	tcase_add_test(tcase, test_verdicts_have_names);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
