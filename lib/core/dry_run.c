@@ -15,21 +15,22 @@
 struct answer {
 	enum effect effect;
 	enum dry_verdict verdict;
+	bool asked; /* not by a rule that does the same unasked */
 };
 
 static const struct answer request_answers[] = {
-	{EFFECT_REFUSE, DRY_REFUSED},         {EFFECT_HAND_OVER, DRY_HANDS_OVER},
-	{EFFECT_PROMOTE, DRY_PROMOTES},       {EFFECT_PROMOTE_CLEAN, DRY_PROMOTES},
-	{EFFECT_PROMOTE_LOSSY, DRY_PROMOTES}, {EFFECT_PROMOTE_FORMER, DRY_PROMOTES},
-	{EFFECT_PROMOTE_AGAIN, DRY_PROMOTES}, {EFFECT_FORGET, DRY_FORGETS},
-	{EFFECT_RECOVERED, DRY_FORGETS},
+	{EFFECT_REFUSE, DRY_REFUSED, false},         {EFFECT_HAND_OVER, DRY_HANDS_OVER, false},
+	{EFFECT_PROMOTE, DRY_PROMOTES, false},       {EFFECT_PROMOTE_CLEAN, DRY_PROMOTES, false},
+	{EFFECT_PROMOTE_LOSSY, DRY_PROMOTES, false}, {EFFECT_PROMOTE_FORMER, DRY_PROMOTES, false},
+	{EFFECT_PROMOTE_AGAIN, DRY_PROMOTES, false}, {EFFECT_FORGET, DRY_FORGETS, false},
+	{EFFECT_RECOVERED, DRY_FORGETS, true},
 };
 
 static const struct answer drop_answers[] = {
-	{EFFECT_HAND_OVER, DRY_HANDS_OVER},
-	{EFFECT_DROP, DRY_LEAVES},
-	{EFFECT_REMOVE, DRY_LEAVES},
-	{EFFECT_DROP_LAST, DRY_ENDS},
+	{EFFECT_HAND_OVER, DRY_HANDS_OVER, false},
+	{EFFECT_DROP, DRY_LEAVES, false},
+	{EFFECT_REMOVE, DRY_LEAVES, false},
+	{EFFECT_DROP_LAST, DRY_ENDS, false},
 };
 
 struct answers {
@@ -46,9 +47,12 @@ is_answer(const struct answers *answers, const struct decision *decision, enum d
 	if (answers->subject != 0 && decision->subject != answers->subject)
 		return false;
 	for (size_t i = 0; i < answers->count; i++) {
-		if (answers->at[i].effect != rule->effect)
+		const struct answer *answer = &answers->at[i];
+
+		if (answer->effect != rule->effect ||
+		    (answer->asked && rule->when[FACT_ASKED] == 0))
 			continue;
-		*verdict = answers->at[i].verdict;
+		*verdict = answer->verdict;
 		return true;
 	}
 	return false;

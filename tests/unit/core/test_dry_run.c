@@ -590,6 +590,16 @@ START_TEST(test_what_an_unheard_node_holds_may_be_forgotten)
 }
 END_TEST
 
+START_TEST(test_nothing_is_forgotten_when_every_node_was_heard)
+{
+	snap.group.recovering = true;
+	ask(REQUEST_FAILOVER, true);
+	ck_assert_uint_gt(run.before, 0);
+	ck_assert_int_ne(run.verdict, DRY_FORGETS);
+	ck_assert(!run.lossy);
+}
+END_TEST
+
 START_TEST(test_verdicts_have_names)
 {
 	for (unsigned i = DRY_WAITS; i <= DRY_FORGETS; i++)
@@ -633,6 +643,7 @@ main(void)
 	tcase_add_test(tcase, test_who_is_not_promoted_has_no_estimate);
 	tcase_add_test(tcase, test_what_nobody_can_replace_may_be_forgotten);
 	tcase_add_test(tcase, test_what_an_unheard_node_holds_may_be_forgotten);
+	tcase_add_test(tcase, test_nothing_is_forgotten_when_every_node_was_heard);
 	tcase_add_test(tcase, test_verdicts_have_names);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
