@@ -592,19 +592,18 @@ add_words(const char *words, const struct roles *roles, struct text *to)
 }
 
 void
-fact_say(const struct snapshot *snap, pgaf_time now, const struct roles *roles,
-         const struct facts *facts, enum fact fact, struct text *to)
+fact_say(const struct look *look, enum fact fact, struct text *to)
 {
-	struct view view = {snap, roles, now, facts->answer[fact]};
+	struct view view = {look->snap, &look->roles, look->now, look->facts.answer[fact]};
 	char bytes[512] = "";
 	struct text figures = TEXT(bytes);
 
 	if (phrases[fact].states != NULL) {
-		add_words(phrases[fact].states, roles, to);
+		add_words(phrases[fact].states, &look->roles, to);
 		text_addf(to, " %s", pgaf_state_name((enum pgaf_state)view.answer));
 	} else {
 		assert(view.answer < fact_answers(fact));
-		add_words(phrases[fact].words[view.answer], roles, to);
+		add_words(phrases[fact].words[view.answer], &look->roles, to);
 	}
 	if (phrases[fact].figures != NULL)
 		phrases[fact].figures(&view, &figures);

@@ -16,9 +16,17 @@ enum fact rule_first_miss(const struct rule *rule, const struct facts *facts);
 /* How many facts of the rule do not hold. */
 unsigned rule_misses(const struct rule *rule, const struct facts *facts);
 
+/* What the rules see when they look at one node. */
+struct look {
+	const struct snapshot *snap;
+	pgaf_time now;
+	struct roles roles;
+	struct facts facts;
+};
+struct look look_at(const struct snapshot *snap, const struct node *node, pgaf_time now);
+
 /* "node1 is well, it answered 120 ms ago": one phrase, whatever the roles are. */
-void fact_say(const struct snapshot *snap, pgaf_time now, const struct roles *roles,
-              const struct facts *facts, enum fact fact, struct text *to);
+void fact_say(const struct look *look, enum fact fact, struct text *to);
 
 /* Everything that keeps a standby from being promoted with proof, joined by "; ". */
 void blockers_say(const struct snapshot *snap, const struct node *node, pgaf_time now,

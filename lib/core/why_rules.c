@@ -40,14 +40,7 @@ rule_misses(const struct rule *rule, const struct facts *facts)
 	return misses;
 }
 
-struct look {
-	const struct snapshot *snap;
-	pgaf_time now;
-	struct roles roles;
-	struct facts facts;
-};
-
-static struct look
+struct look
 look_at(const struct snapshot *snap, const struct node *node, pgaf_time now)
 {
 	struct look look = {.snap = snap, .now = now};
@@ -85,7 +78,7 @@ add_fact(const struct look *look, enum fact fact, struct text *to)
 {
 	text_addf(to, "%s is %s: ", fact_name(fact),
 	          fact_answer_name(fact, look->facts.answer[fact]));
-	fact_say(look->snap, look->now, &look->roles, &look->facts, fact, to);
+	fact_say(look, fact, to);
 }
 
 void

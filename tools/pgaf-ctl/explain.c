@@ -87,17 +87,16 @@ explain_one(const struct view *view, const struct view_node *node, struct text *
 /* ---- why rules do not apply ----------------------------------------------------- */
 
 static json_t *
-json_of_miss(const struct snapshot *snap, const struct roles *roles, const struct facts *facts,
-             const struct rule *rule)
+json_of_miss(const struct look *look, const struct rule *rule)
 {
-	enum fact fact = rule_first_miss(rule, facts);
+	enum fact fact = rule_first_miss(rule, &look->facts);
 	json_t *object = json_object();
 	char phrase[1024] = "";
 	struct text text = TEXT(phrase);
 
-	json_set_text(object, "node_name", roles->self->name);
+	json_set_text(object, "node_name", look->roles.self->name);
 	json_set_number(object, "rule", rule->id);
-	json_set_number(object, "facts_missing", rule_misses(rule, facts));
+	json_set_number(object, "facts_missing", rule_misses(rule, &look->facts));
 	if (fact == FACT_COUNT)
 		return object;
 	json_t *wanted = json_array();
@@ -105,10 +104,10 @@ json_of_miss(const struct snapshot *snap, const struct roles *roles, const struc
 		if (rule->when[fact] & IS(i))
 			json_array_append_new(wanted, json_string(fact_answer_name(fact, i)));
 	}
-	fact_say(snap, VIEW_NOW, roles, facts, fact, &text);
+	fact_say(look, fact, &text);
 	json_set_text(object, "fact", fact_name(fact));
 	json_set_text(object, "question", fact_question(fact));
-	json_set_text(object, "answer", fact_answer_name(fact, facts->answer[fact]));
+	json_set_text(object, "answer", fact_answer_name(fact, look->facts.answer[fact]));
 	json_object_set_new(object, "wanted", wanted);
 	json_set_text(object, "because", phrase);
 	return object;
@@ -117,14 +116,10 @@ json_of_miss(const struct snapshot *snap, const struct roles *roles, const struc
 static void
 list_rules(const struct snapshot *snap, const struct node *node, json_t *list)
 {
-	struct roles roles;
-	struct facts facts;
+	struct look look = look_at(snap, node, VIEW_NOW);
 
-	roles_bind(snap, VIEW_NOW, &roles);
-	roles.self = node;
-	facts_of(snap, VIEW_NOW, &roles, &facts);
 	for (size_t i = 0; i < rules_count; i++)
-		json_array_append_new(list, json_of_miss(snap, &roles, &facts, &rules[i]));
+		json_array_append_new(list, json_of_miss(&look, &rules[i]));
 }
 
 /* Of a whole group only what a single fact decides; of one node everything. */
@@ -268,11 +263,9 @@ json_of_explanation(const struct explanation *explanation, const struct view_gro
 }
 
 static void
-explanation_print(const struct explanation *explanation, const char *formation,
-                  const struct view_group *group, const struct view_node *node,
+explanation_print(const struct explanation *explanation, const struct view_node *node,
                   const PGresult *events, int row)
 {
-	printf("%s/%" PRIu32 ", epoch %" PRIu64 ":\n", formation, group->id, group->epoch);
 	lines_print("state:", explanation->state_at);
 	lines_print("now:",
 	            explanation->waits_at[0] ? explanation->waits_at : "nothing is waited for\n");
@@ -318,8 +311,11 @@ group_explain(struct ctl *ctl, const struct view *view, const struct view_group 
 	PGresult *events = last_decision(ctl, group->id, &row, &code);
 	if (events && ctl->options.json)
 		json_print(json_of_explanation(&explanation, group, events, row));
-	else if (events)
-		explanation_print(&explanation, ctl->options.formation, group, node, events, row);
+	else if (events) {
+		printf("%s/%" PRIu32 ", epoch %" PRIu64 ":\n", ctl->options.formation, group->id,
+		       group->epoch);
+		explanation_print(&explanation, node, events, row);
+	}
 	json_decref(explanation.list);
 	PQclear(events);
 	return events ? EXIT_DONE : code;

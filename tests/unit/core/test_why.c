@@ -107,6 +107,16 @@ END_TEST
 
 /* ---- every answer ------------------------------------------------------------------- */
 
+static void
+say(const struct roles *roles, enum fact fact, unsigned answer)
+{
+	struct look look = {.snap = &snap, .now = NOW, .roles = *roles};
+
+	look.facts.answer[fact] = (uint8_t)answer;
+	fresh();
+	fact_say(&look, fact, &said);
+}
+
 /* No two answers of a fact read alike, and no place for a name is left open. */
 static void
 walk_answers(const struct roles *roles)
@@ -115,11 +125,7 @@ walk_answers(const struct roles *roles)
 		char before[2048] = "";
 
 		for (unsigned i = 0; i < fact_answers((enum fact)fact); i++) {
-			struct facts facts = {{0}};
-
-			facts.answer[fact] = (uint8_t)i;
-			fresh();
-			fact_say(&snap, NOW, roles, &facts, (enum fact)fact, &said);
+			say(roles, (enum fact)fact, i);
 			ck_assert_msg(said.used > 8 && said_at[0] != ',', "%s: %s: \"%s\"",
 			              fact_name((enum fact)fact),
 			              fact_answer_name((enum fact)fact, i), said_at);
@@ -165,14 +171,11 @@ END_TEST
 START_TEST(test_a_goal_says_which_rule_gave_it)
 {
 	struct roles roles = {.self = &snap.nodes[0]};
-	struct facts facts = {{0}};
 
-	facts.answer[FACT_GOAL] = PGAF_STATE_PRIMARY;
-	fact_say(&snap, NOW, &roles, &facts, FACT_GOAL, &said);
+	say(&roles, FACT_GOAL, PGAF_STATE_PRIMARY);
 	ck_assert_str_eq(said_at, "the goal of node1 is primary, given by rule 650 in epoch 9");
 	snap.nodes[0].goal.rule = 0;
-	fresh();
-	fact_say(&snap, NOW, &roles, &facts, FACT_GOAL, &said);
+	say(&roles, FACT_GOAL, PGAF_STATE_PRIMARY);
 	ck_assert_str_eq(said_at, "the goal of node1 is primary");
 }
 END_TEST
@@ -180,11 +183,9 @@ END_TEST
 START_TEST(test_all_that_keeps_a_standby_from_being_counted_is_named)
 {
 	struct roles roles = {.self = &snap.nodes[1]};
-	struct facts facts = {{0}};
 
 	snap.nodes[1].report.vetoes = VETO_BIT(RECOVERY_PAUSED) | VETO_BIT(DISK_FULL);
-	facts.answer[FACT_FIT] = FIT_NO;
-	fact_say(&snap, NOW, &roles, &facts, FACT_FIT, &said);
+	say(&roles, FACT_FIT, FIT_NO);
 	ck_assert_str_eq(said_at,
 	                 "node2 could never take over as it is, replay is paused; its disk "
 	                 "is full");
@@ -233,8 +234,7 @@ START_TEST(test_every_rule_names_the_fact_that_keeps_it_from_applying)
 			facts.answer[fact] = other;
 			ck_assert_int_eq(rule_first_miss(&rules[i], &facts), fact);
 			ck_assert_uint_eq(rule_misses(&rules[i], &facts), 1);
-			fresh();
-			fact_say(&snap, NOW, &roles, &facts, (enum fact)fact, &said);
+			say(&roles, (enum fact)fact, other);
 			ck_assert_uint_gt(said.used, 8);
 		}
 	}
