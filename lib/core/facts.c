@@ -542,12 +542,11 @@ memory_answer(const struct snapshot *snap)
 		return MEMORY_FORGOT;
 	for (uint32_t i = 0; i < snap->count; i++) {
 		const struct node *node = &snap->nodes[i];
+		bool heard = node->reported_at != 0 && node->session != SESSION_GONE;
 
-		if (node->reported_at == 0 || node->session == SESSION_GONE)
-			all = false;
-		else if (remembers_more(&snap->group, &node->report))
+		if (heard && remembers_more(&snap->group, &node->report))
 			return MEMORY_FORGOT;
-		else if (!is_settled(&snap->group, &node->report))
+		if (!heard || !is_settled(&snap->group, &node->report))
 			all = false;
 	}
 	if (!snap->group.recovering)
