@@ -162,7 +162,8 @@ def test_strict_set_opens_without_the_monitor(ready, figures):
     outage = writer.outage(t)
     ready.start_monitor()
     ready.wait_settled(40)
-    assert ready.primary() is node
+    # With its new session comes the set once more, and then a report of that.
+    proc.wait_for(lambda: ready.primary() is node, 10, lambda: ready.describe("it is primary"))
     finish(ready, figures, "kill -9 of the postmaster without monitor", [outage])
 
 
