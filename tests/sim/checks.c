@@ -60,10 +60,25 @@ violation(struct sim *sim, const char *check, const char *format, ...)
 	TELL(sim, "check", "%s violated: %s", check, sim->failed_text);
 }
 
+/* The note forgets what was declined once a later version may have been applied; we do not. */
+void
+check_noted(struct keep *keep)
+{
+	const struct note *note = &keep->disk_note;
+
+	if (note->declined_version <= note->about_version)
+		return;
+	keep->declined_above = note->about_version;
+	keep->declined_upto = note->declined_version;
+}
+
 bool
 check_is_declined(const struct sim *sim, pgaf_node_id node, const struct sync_set *set)
 {
-	return !set->unknown && note_declined(&sim->keep[node].disk_note, set->version);
+	const struct keep *keep = &sim->keep[node];
+
+	return !set->unknown && set->version > keep->declined_above &&
+	       set->version <= keep->declined_upto;
 }
 
 void

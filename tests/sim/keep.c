@@ -131,6 +131,7 @@ static void
 keep_saving(struct sim *sim, struct event *event)
 {
 	sim->keep[event->a].disk_note = *(const struct note *)event->load;
+	check_noted(&sim->keep[event->a]);
 	sim_after(sim, &sim->keep[event->a].proc, PGAF_USEC(100), keep_saved)->a = event->a;
 }
 

@@ -79,6 +79,7 @@ drop_watch(struct sim *sim, struct event *event)
 	keep->dropped = false;
 	keep->enrolled = false;
 	keep->disk_note = (struct note){0};
+	keep->declined_above = keep->declined_upto = 0;
 	keep_start(sim, id);
 }
 

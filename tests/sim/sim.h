@@ -346,6 +346,8 @@ struct keep {
 	struct keeper *engine;
 	bool enrolled;
 	struct note disk_note;
+	/* The versions of the set that it declined last, by what it noted: above and up to. */
+	uint32_t declined_above, declined_upto;
 	pgaf_time clock_offset;
 	uint64_t run_number;
 	uint64_t timer_serial;
@@ -515,6 +517,8 @@ void fault_strike(struct sim *sim, const struct blow *blow);
 
 /* ---- checks (checks.c) ---------------------------------------------------------------- */
 
+/* Its note is on disk. */
+void check_noted(struct keep *keep);
 /* Whether this node's keeper noted durably that it never applies that version (4b). */
 bool check_is_declined(const struct sim *sim, pgaf_node_id node, const struct sync_set *set);
 /* A primary's set is written: none that it declined. */
