@@ -483,6 +483,9 @@ pg_rewind(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream)
 	pg->was_primary = false;
 	pg->standby_signal = true;
 	pg->file = (struct sync_set){0};
+	/* Its WAL is the source's from here on, and pg_replslot is emptied. */
+	memset(pg->slots, 0, sizeof pg->slots);
+	pg->wal_from = source->wal_from;
 	pg->wal_gone = false;
 }
 
