@@ -77,7 +77,7 @@ cluster()
 {
 	local build=$1
 	shift
-	PGAF_BINDIR=$root/build/$build /usr/bin/python3 -B -m pytest -p no:cacheprovider -rs \
+	PGAF_BINDIR=$root/build/$build /usr/bin/python3 -B -m pytest -p no:cacheprovider -rfEs \
 		--durations=10 --figures=build/figures.jsonl "$@" tests/cluster
 }
 
@@ -150,7 +150,7 @@ sim_forget()
 # With a real Docker engine; every test says so where none can run.
 compose()
 {
-	/usr/bin/python3 -B -m pytest -p no:cacheprovider -rs tests/compose
+	/usr/bin/python3 -B -m pytest -p no:cacheprovider -rfEs tests/compose
 }
 
 clang_tidy()
