@@ -481,7 +481,7 @@ const struct rule rules[] = {
 		.id = 705,
 		.doc = "The primary is not alone any more.",
 		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_PRIMARY), [FACT_GOAL] = STATE(SINGLE),
-                         [FACT_COMPANY] = IS(WITH_OTHERS), [FACT_DROP] = IS(DROP_NO)},
+                         [FACT_COMPANY] = IS(WITH_OTHERS)},
 		.then = {[TO_SELF] = PGAF_STATE_WAIT_PRIMARY},
 		.effect = EFFECT_NONE,
 	},

@@ -91,7 +91,7 @@ static const struct promise promises[] = {
 	{.doc = "Who has a writable goal without the role is told nothing.",
          .when = {STANDBY, [FACT_GOAL] = WRITABLE},
          .ranges = {{100, 199}, {220, 220}}},
-	{.doc = "A node that the operator drops is given no other goal.",
+	{.doc = "A node that the operator drops is given no other goal than to be cloned from.",
          .when = {[FACT_DROP] = IS(DROP_ASKED) | IS(DROP_FORCED)},
          .bars = true,
          .ranges = {{650, 650}, {700, 800}}},
