@@ -166,7 +166,7 @@ static const struct promise promises[] = {
 	{.doc = "Nobody is told to follow before the timeline is on the primary's disk (10).",
          .when = {[FACT_PRIMARY_DISK] = IS(DISK_BEHIND)},
          .bars = true,
-         .ranges = {{720, 730}}},
+         .ranges = {{710, 730}}},
 	{.doc = "Nobody copies a primary that is not ready for it.",
          .when = {[FACT_PRIMARY_REACHED] = IS(NOT_REACHED)},
          .bars = true,
