@@ -557,6 +557,17 @@ const struct rule rules[] = {
 		.then = {[TO_SELF] = PGAF_STATE_CATCHINGUP},
 		.effect = EFFECT_EXPEL,
 	},
+	{
+		.id = 755,
+		.doc = "A standby that nobody waits for does not stream under its name.",
+		.when = {SOUND, CALM, [FACT_SELF] = IS(IS_STANDBY), [FACT_GOAL] = STATE(SECONDARY),
+                         [FACT_MEMBER] = IS(MEMBER_NO), [FACT_FOLLOWS] = IS(FOLLOWS_PRIMARY),
+                         [FACT_PRIMARY_FAULT] = IS(FAULT_NONE), [FACT_DROP] = IS(DROP_NO),
+                         [FACT_SEEN] = IS(SEEN_OK) | IS(SEEN_UNSURE),
+                         [FACT_STANDING] = IS(STANDING_NO_PROGRESS)},
+		.then = {[TO_SELF] = PGAF_STATE_CATCHINGUP},
+		.effect = EFFECT_EXPEL,
+	},
 	/* ---- 8: first start ---------------------------------------------------- */
 	{
 		.id = 800,
