@@ -336,6 +336,17 @@ rests_well(const struct sim *sim, pgaf_node_id node)
 	       (sim->store.truth.group.settings.number_sync > 0);
 }
 
+/* Commits reach it under its name, whether they wait for it or not (33b). */
+static bool
+streams_well(const struct sim *sim, const struct node *node)
+{
+	const struct pg *pg = &sim->pg[node->id];
+
+	return pg->receiver.running && pg->receiver.streaming &&
+	       pg->receiver.upstream == sim->store.truth.group.primary &&
+	       pg->receiver.admission == node->admission;
+}
+
 /* What a primary is when all is well: alone if no set may wait for a standby. */
 static enum pgaf_state
 primary_state(const struct sim *sim, pgaf_node_id primary)
@@ -360,7 +371,8 @@ node_is_good(const struct sim *sim, const struct node *node, char *why, size_t r
 	enum pg_status status = primary ? PG_PRIMARY : PG_STANDBY;
 
 	if (node->goal.state == wanted && node->report.state == wanted && pg->status == status &&
-	    (primary || rests_well(sim, node->id)) && sim->keep[node->id].proc.alive &&
+	    (primary || (rests_well(sim, node->id) && streams_well(sim, node))) &&
+	    sim->keep[node->id].proc.alive &&
 	    sim->keep[node->id].route == (primary ? ROUTE_PRIMARY : ROUTE_STANDBY))
 		return true;
 	snprintf(why, room,
