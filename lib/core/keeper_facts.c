@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Answers to the questions of keeper_rules.h, and the search of its table.
+ * Answers to the questions of keeper_rules.h.
  */
 #include "core/keeper_rules.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/pure/text.h"
@@ -72,22 +71,6 @@ const char *
 keeper_fact_answer_name(enum keeper_fact fact, unsigned answer)
 {
 	return answer < fact_table[fact].answers ? fact_table[fact].words[answer] : "?";
-}
-
-const struct keeper_rule *
-keeper_rule_find(const struct keeper_facts *facts)
-{
-	for (const struct keeper_rule *rule = keeper_rules;; rule++) {
-		size_t fact = 0;
-
-		assert(rule < keeper_rules + keeper_rules_count);
-		while (fact < KF_COUNT &&
-		       (rule->when[fact] == 0 ||
-		        (rule->when[fact] & (UINT32_C(1) << facts->answer[fact])) != 0))
-			fact++;
-		if (fact == KF_COUNT)
-			return rule;
-	}
 }
 
 /* What the store said to this process, else what the note remembers. */

@@ -144,9 +144,6 @@ struct keeper_rule {
 	enum pgaf_state report; /* the state while this rule applies; UNKNOWN keeps the last */
 };
 
-extern const struct keeper_rule keeper_rules[];
-extern const size_t keeper_rules_count;
-
 struct keeper_facts {
 	uint8_t answer[KF_COUNT];
 };
@@ -188,6 +185,8 @@ struct keeper_view {
 };
 
 void keeper_facts_of(const struct keeper_view *view, pgaf_time now, struct keeper_facts *facts);
+/* In the order of the table; NULL after the last. */
+const struct keeper_rule *keeper_rule_at(size_t row);
 /* Never NULL: the table covers every point, which a test proves. */
 const struct keeper_rule *keeper_rule_find(const struct keeper_facts *facts);
 

@@ -34,21 +34,19 @@ writable(const void *at, size_t size)
 static void
 delete_row(const struct rows *rows, size_t row)
 {
-	char *at = writable(rows->at, *rows->count * rows->size);
 	size_t *count = writable(rows->count, sizeof *count);
-	size_t rest = *count - row - 1;
 
-	memmove(at + row * rows->size, at + (row + 1) * rows->size, rest * rows->size);
+	for (; rows->at(row + 1) != NULL; row++)
+		memcpy(writable(rows->at(row), rows->size), rows->at(row + 1), rows->size);
 	(*count)--;
 }
 
 static void
 drop_condition(const struct rows *rows, size_t row, unsigned fact)
 {
-	char *at = writable(rows->at, *rows->count * rows->size);
+	char *at = writable(rows->at(row), rows->size);
 
-	memset(at + row * rows->size + rows->when_at + fact * sizeof(uint32_t), 0,
-	       sizeof(uint32_t));
+	memset(at + rows->when_at + fact * sizeof(uint32_t), 0, sizeof(uint32_t));
 }
 
 static void

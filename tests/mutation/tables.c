@@ -5,15 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/keeper_rules.h"
+#include "core/keeper_rules_parts.h"
 #include "core/rules.h"
 
 #define ROWS_MOST 200
 
+static const void *
+monitor_row(size_t row)
+{
+	return row < rules_count ? &rules[row] : NULL;
+}
+
+static const void *
+keeper_row(size_t row)
+{
+	return keeper_rule_at(row);
+}
+
 const struct rows tables[ROWS_COUNT] = {
-	[MONITOR_ROWS] = {'M', &monitor_table, rules, &rules_count, sizeof(struct rule),
+	[MONITOR_ROWS] = {'M', &monitor_table, monitor_row, &rules_count, sizeof(struct rule),
                           offsetof(struct rule, id), offsetof(struct rule, when)},
-	[KEEPER_ROWS] = {'K', &keeper_table, keeper_rules, &keeper_rules_count,
+	[KEEPER_ROWS] = {'K', &keeper_table, keeper_row, &keeper_rules_apart_count,
                          sizeof(struct keeper_rule), offsetof(struct keeper_rule, id),
                          offsetof(struct keeper_rule, when)},
 };
@@ -23,7 +35,7 @@ rows_box(const struct rows *rows, size_t row, struct box *box)
 {
 	uint32_t when[DIMENSIONS_MAX];
 
-	memcpy(when, (const char *)rows->at + row * rows->size + rows->when_at,
+	memcpy(when, (const char *)rows->at(row) + rows->when_at,
 	       rows->table->dimensions * sizeof when[0]);
 	box_of(rows->table, when, box);
 }
@@ -35,7 +47,7 @@ mutant_name(const struct mutant *mutant, char name[MUTANT_NAME_MOST])
 	uint32_t id;
 	int used;
 
-	memcpy(&id, (const char *)rows->at + mutant->row * rows->size + rows->id_at, sizeof id);
+	memcpy(&id, (const char *)rows->at(mutant->row) + rows->id_at, sizeof id);
 	used = snprintf(name, MUTANT_NAME_MOST, "%c%u", rows->letter, id);
 	if (mutant->fact >= 0)
 		snprintf(name + used, MUTANT_NAME_MOST - (size_t)used, ":%s",
@@ -72,7 +84,7 @@ mutants_of(struct mutant to[MUTANTS_MOST])
 	size_t count = 0;
 
 	for (size_t t = 0; t < ROWS_COUNT; t++)
-		for (size_t row = 0; row < *tables[t].count; row++)
+		for (size_t row = 0; tables[t].at(row) != NULL; row++)
 			for (int fact = -1; fact < (int)tables[t].table->dimensions; fact++) {
 				struct mutant mutant = {&tables[t], row, fact};
 

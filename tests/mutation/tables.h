@@ -13,11 +13,14 @@
 #define MUTANTS_MOST 2048
 #define MUTANT_NAME_MOST 80
 
-/* One table as bytes: rows of `size`, each with its id and its conditions. */
+/*
+ * One table as bytes: rows of `size`, each with its id and its conditions, in
+ * one piece or in several; `count` is that of the last piece.
+ */
 struct rows {
 	char letter;
 	const struct table *table;
-	const void *at;
+	const void *(*at)(size_t row); /* NULL after the last */
 	const size_t *count;
 	size_t size, id_at, when_at;
 };

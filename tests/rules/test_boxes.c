@@ -144,17 +144,19 @@ END_TEST
 
 START_TEST(test_keeper_rules_rise_and_speak)
 {
-	for (size_t i = 0; i < keeper_rules_count; i++) {
-		size_t length = strlen(keeper_rules[i].doc);
+	const struct keeper_rule *rule;
 
-		ck_assert_msg(i == 0 || keeper_rules[i].id > keeper_rules[i - 1].id,
-		              "K%u is out of order", (unsigned)keeper_rules[i].id);
-		ck_assert_msg(keeper_rules[i].doc[length - 1] == '.', "K%u: not a sentence",
-		              (unsigned)keeper_rules[i].id);
+	for (size_t i = 0; (rule = keeper_rule_at(i)) != NULL; i++) {
+		size_t length = strlen(rule->doc);
+
+		ck_assert_msg(i == 0 || rule->id > keeper_rule_at(i - 1)->id, "K%u is out of order",
+		              (unsigned)rule->id);
+		ck_assert_msg(rule->doc[length - 1] == '.', "K%u: not a sentence",
+		              (unsigned)rule->id);
 		for (unsigned d = 0; d < KF_COUNT; d++)
-			ck_assert_msg((keeper_rules[i].when[d] &
+			ck_assert_msg((rule->when[d] &
 			               ~box_full(keeper_fact_answers((enum keeper_fact)d))) == 0,
-			              "K%u, fact %s", (unsigned)keeper_rules[i].id,
+			              "K%u, fact %s", (unsigned)rule->id,
 			              keeper_fact_name((enum keeper_fact)d));
 	}
 }
@@ -162,16 +164,13 @@ END_TEST
 
 START_TEST(test_no_keeper_rule_is_dead)
 {
-	for (size_t i = 0; i < keeper_rules_count; i++) {
-		struct box later, hole;
-		struct box earlier[128];
-		size_t count = 0;
+	const struct keeper_rule *rule;
+	struct box earlier[128], hole;
 
-		box_of(&keeper_table, keeper_rules[i].when, &later);
-		for (size_t j = 0; j < i; j++)
-			box_of(&keeper_table, keeper_rules[j].when, &earlier[count++]);
-		ck_assert_msg(box_uncovered(&keeper_table, &later, earlier, count, &hole),
-		              "K%u can never apply", (unsigned)keeper_rules[i].id);
+	for (size_t i = 0; (rule = keeper_rule_at(i)) != NULL; i++) {
+		box_of(&keeper_table, rule->when, &earlier[i]);
+		ck_assert_msg(box_uncovered(&keeper_table, &earlier[i], earlier, i, &hole),
+		              "K%u can never apply", (unsigned)rule->id);
 	}
 }
 END_TEST
@@ -181,8 +180,8 @@ START_TEST(test_keeper_table_covers_every_point)
 	struct box boxes[128], space, hole;
 	size_t count = 0;
 
-	for (size_t i = 0; i < keeper_rules_count; i++)
-		box_of(&keeper_table, keeper_rules[i].when, &boxes[count++]);
+	for (; keeper_rule_at(count) != NULL; count++)
+		box_of(&keeper_table, keeper_rule_at(count)->when, &boxes[count]);
 	box_space(&keeper_table, &space);
 	ck_assert(!box_uncovered(&keeper_table, &space, boxes, count, &hole));
 }
@@ -192,9 +191,9 @@ END_TEST
 static bool
 keeper_ends_in(enum pgaf_state goal, enum pgaf_state state)
 {
-	for (size_t i = 0; i < keeper_rules_count; i++) {
-		const struct keeper_rule *rule = &keeper_rules[i];
+	const struct keeper_rule *rule;
 
+	for (size_t i = 0; (rule = keeper_rule_at(i)) != NULL; i++) {
 		if (rule->report == state && rule->step == STEP_NONE &&
 		    (rule->when[KF_GOAL] == 0 ||
 		     (rule->when[KF_GOAL] & (UINT32_C(1) << goal)) != 0))

@@ -255,19 +255,19 @@ acts_outside(size_t row, struct box *allowed, size_t count, struct box *hole)
 {
 	struct box space;
 
-	box_of(&keeper_table, keeper_rules[row].when, &space);
+	box_of(&keeper_table, keeper_rule_at(row)->when, &space);
 	for (size_t i = 0; i < row; i++)
-		box_of(&keeper_table, keeper_rules[i].when, &allowed[count++]);
+		box_of(&keeper_table, keeper_rule_at(i)->when, &allowed[count++]);
 	return box_uncovered(&keeper_table, &space, allowed, count, hole);
 }
 
 START_TEST(test_no_step_without_what_it_needs)
 {
 	struct box allowed[NEEDS_COUNT + ROWS_MOST], hole;
+	const struct keeper_rule *rule;
 
-	ck_assert_uint_le(keeper_rules_count, ROWS_MOST);
-	for (size_t row = 0; row < keeper_rules_count; row++) {
-		const struct keeper_rule *rule = &keeper_rules[row];
+	ck_assert_ptr_null(keeper_rule_at(ROWS_MOST));
+	for (size_t row = 0; (rule = keeper_rule_at(row)) != NULL; row++) {
 		size_t count = 0;
 
 		for (size_t i = 0; i < NEEDS_COUNT; i++)
@@ -293,9 +293,9 @@ is_last_of_its_section(uint32_t id)
 START_TEST(test_no_state_is_reported_that_is_not_so)
 {
 	struct box allowed[WORDS_COUNT + ROWS_MOST], hole;
+	const struct keeper_rule *rule;
 
-	for (size_t row = 0; row < keeper_rules_count; row++) {
-		const struct keeper_rule *rule = &keeper_rules[row];
+	for (size_t row = 0; (rule = keeper_rule_at(row)) != NULL; row++) {
 		size_t count = 0;
 
 		if (rule->step != STEP_NONE || is_last_of_its_section(rule->id))

@@ -190,12 +190,14 @@ keeper_rule_print(const struct keeper_rule *rule)
 static void
 rules_print(void)
 {
+	const struct keeper_rule *rule;
+
 	puts("Rules of the monitor, in order; the first that fits decides.\n");
 	for (size_t i = 0; i < rules_count; i++)
 		monitor_rule_print(&rules[i]);
 	puts("\nRules of the keeper, in order; the first that fits acts.\n");
-	for (size_t i = 0; i < keeper_rules_count; i++)
-		keeper_rule_print(&keeper_rules[i]);
+	for (size_t i = 0; (rule = keeper_rule_at(i)) != NULL; i++)
+		keeper_rule_print(rule);
 }
 
 /* ---- JSON ------------------------------------------------------------------------ */
@@ -238,6 +240,7 @@ rules_print_json(void)
 {
 	json_t *monitor = json_array();
 	json_t *keeper = json_array();
+	const struct keeper_rule *rule;
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < rules_count; i++) {
@@ -248,8 +251,7 @@ rules_print_json(void)
 			monitor, json_of_rule(rules[i].id, rules[i].doc,
 		                              json_of_when(&monitor_facts, rules[i].when), line));
 	}
-	for (size_t i = 0; i < keeper_rules_count; i++) {
-		const struct keeper_rule *rule = &keeper_rules[i];
+	for (size_t i = 0; (rule = keeper_rule_at(i)) != NULL; i++) {
 		char line[256] = "";
 		struct text text = TEXT(line);
 		keeper_then_write(rule, &text);

@@ -314,15 +314,15 @@ END_TEST
 
 START_TEST(test_each_rule_has_an_example)
 {
-	for (size_t r = 0; r < keeper_rules_count; r++) {
+	const struct keeper_rule *rule;
+
+	for (size_t r = 0; (rule = keeper_rule_at(r)) != NULL; r++) {
 		size_t i = 0;
 
-		while (i < sizeof(examples) / sizeof(examples[0]) &&
-		       examples[i].rule != keeper_rules[r].id)
+		while (i < sizeof(examples) / sizeof(examples[0]) && examples[i].rule != rule->id)
 			i++;
 		ck_assert_msg(i < sizeof(examples) / sizeof(examples[0]),
-		              "rule %u has no example: %s", keeper_rules[r].id,
-		              keeper_rules[r].doc);
+		              "rule %u has no example: %s", rule->id, rule->doc);
 	}
 }
 END_TEST
