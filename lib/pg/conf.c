@@ -106,24 +106,12 @@ visit_all(const struct conf *conf, struct text *to, visit_fn visit)
 	visit(to, "pgaf.closed", conf->closed ? "on" : "off");
 }
 
-static void
-write_line(struct text *to, const char *name, const char *value)
-{
-	text_addf(to, "%s = '", name);
-	for (const char *at = value; *at != '\0'; at++) {
-		if (*at == '\'' || *at == '\\')
-			text_add_bytes(to, at, 1);
-		text_add_bytes(to, at, 1);
-	}
-	text_add(to, "'\n");
-}
-
 void
 conf_write(const struct conf *conf, struct text *to)
 {
 	text_add(to, "# Written by pgaf, and again whenever a role or a setting changes.\n"
 	             "# What is changed here by hand is lost.\n");
-	visit_all(conf, to, write_line);
+	visit_all(conf, to, text_add_setting);
 }
 
 static void

@@ -175,28 +175,15 @@ server_choose_bindir(struct server *server, struct pgaf_error *error)
 
 /* ---- configuration ------------------------------------------------------------------- */
 
-/* A value in postgresql.conf: quotes doubled, backslashes too. */
-static void
-add_setting(struct text *to, const char *name, const char *value)
-{
-	text_addf(to, "%s = '", name);
-	for (const char *at = value; *at != '\0'; at++) {
-		if (*at == '\'' || *at == '\\')
-			text_add_bytes(to, at, 1);
-		text_add_bytes(to, at, 1);
-	}
-	text_add(to, "'\n");
-}
-
 static void
 write_settings(const struct server *server, struct text *to)
 {
 	text_add(to, "# Written by pgaf-monitor before each start; changes are lost. ALTER SYSTEM "
 	             "lasts.\n");
-	add_setting(to, "listen_addresses", server->listen);
-	add_setting(to, "port", server->port);
-	add_setting(to, "unix_socket_directories", server->state_dir);
-	add_setting(to, "cluster_name", "pgaf-monitor");
+	text_add_setting(to, "listen_addresses", server->listen);
+	text_add_setting(to, "port", server->port);
+	text_add_setting(to, "unix_socket_directories", server->state_dir);
+	text_add_setting(to, "cluster_name", "pgaf-monitor");
 	/* Small and quiet: a store has a few rows, and is idle nearly always. */
 	text_add(to, "unix_socket_permissions = 0700\n"
 	             "max_connections = 100\n"
@@ -233,10 +220,10 @@ write_settings(const struct server *server, struct text *to)
 	if (!server->ssl)
 		return;
 	text_add(to, "ssl = on\n");
-	add_setting(to, "ssl_cert_file", server->cert_file);
-	add_setting(to, "ssl_key_file", server->key_file);
+	text_add_setting(to, "ssl_cert_file", server->cert_file);
+	text_add_setting(to, "ssl_key_file", server->key_file);
 	if (server->ca_file[0] != '\0')
-		add_setting(to, "ssl_ca_file", server->ca_file);
+		text_add_setting(to, "ssl_ca_file", server->ca_file);
 }
 
 /* Nobody comes over the network before database and roles exist: who is refused by HBA tries

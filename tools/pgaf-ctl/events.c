@@ -120,8 +120,7 @@ listen_to_groups(struct ctl *ctl, int64_t group)
 	code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
-	for (size_t i = 0; code == EXIT_DONE && i < view.group_count; i++)
-		code = session_listen(ctl, view.groups[i].id);
+	code = view_listen(ctl, &view);
 	view_free(&view);
 	return code;
 }

@@ -335,10 +335,8 @@ int
 explain(struct ctl *ctl)
 {
 	struct view view;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	if (ctl->argument_count > 0) {

@@ -65,10 +65,8 @@ int
 haproxy_print(struct ctl *ctl)
 {
 	struct view view;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	code = view_group(ctl, &view) ? print(ctl, &view) : EXIT_FAILED;

@@ -74,11 +74,9 @@ performance_start(struct performance *performance, struct view *view)
 {
 	struct ctl *ctl = performance->ctl;
 	pgaf_time limit = ctl->options.timeout ? ctl->options.timeout : PERFORM_LIMIT;
-	int code = session_open(ctl);
+	int code = view_open(ctl, view);
 
 	performance->until = ctl_now() + limit;
-	if (code == EXIT_DONE)
-		code = view_load(ctl, view);
 	if (code != EXIT_DONE)
 		return code;
 	const struct view_group *group = view_group(ctl, view);

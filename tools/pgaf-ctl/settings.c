@@ -260,10 +260,8 @@ int
 get_node(struct ctl *ctl)
 {
 	struct view view;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	const struct view_node *node = view_node_named(&view, ctl->arguments[0]);

@@ -127,10 +127,8 @@ int
 show_state(struct ctl *ctl)
 {
 	struct view view;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	if (ctl->options.json)
@@ -245,10 +243,8 @@ int
 show_node(struct ctl *ctl)
 {
 	struct view view;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	const struct view_node *node = view_node_named(&view, ctl->arguments[0]);
@@ -270,10 +266,8 @@ show_standby_names(struct ctl *ctl)
 	struct view view;
 	char names[512] = "";
 	struct text text = TEXT(names);
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	const struct view_node *primary = view_primary(&view, ctl->options.group);
@@ -361,10 +355,8 @@ show_connectivity(struct ctl *ctl)
 	                      .heads = {"From", "To", "Seen", "Detail"},
 	                      .left = {false, false, false, true}};
 	json_t *list = ctl->options.json ? json_array() : NULL;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
 	for (size_t i = 0; i < view.node_count; i++)

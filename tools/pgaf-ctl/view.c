@@ -203,6 +203,24 @@ view_load(struct ctl *ctl, struct view *view)
 	return code;
 }
 
+int
+view_open(struct ctl *ctl, struct view *view)
+{
+	int code = session_open(ctl);
+
+	return code == EXIT_DONE ? view_load(ctl, view) : code;
+}
+
+int
+view_listen(struct ctl *ctl, const struct view *view)
+{
+	int code = EXIT_DONE;
+
+	for (size_t i = 0; code == EXIT_DONE && i < view->group_count; i++)
+		code = session_listen(ctl, view->groups[i].id);
+	return code;
+}
+
 void
 view_free(struct view *view)
 {

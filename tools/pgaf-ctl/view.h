@@ -54,6 +54,10 @@ struct view {
 
 /* Of the formation, or of one group of it when --group was given. */
 int view_load(struct ctl *ctl, struct view *view);
+/* The same over a session that it opens first. */
+int view_open(struct ctl *ctl, struct view *view);
+/* Every group tells its decisions on a channel of its own. */
+int view_listen(struct ctl *ctl, const struct view *view);
 void view_free(struct view *view);
 
 const struct view_node *view_node_named(const struct view *view, const char *name);

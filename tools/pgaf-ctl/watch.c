@@ -276,20 +276,16 @@ everything_load(struct watch *watch)
 	return code;
 }
 
-/* Every group tells its decisions on a channel of its own. */
 static int
 connect_and_listen(struct watch *watch)
 {
 	struct ctl *ctl = watch->ctl;
 	struct view view;
-	int code = session_open(ctl);
+	int code = view_open(ctl, &view);
 
-	if (code == EXIT_DONE)
-		code = view_load(ctl, &view);
 	if (code != EXIT_DONE)
 		return code;
-	for (size_t i = 0; code == EXIT_DONE && i < view.group_count; i++)
-		code = session_listen(ctl, view.groups[i].id);
+	code = view_listen(ctl, &view);
 	view_free(&view);
 	return code;
 }

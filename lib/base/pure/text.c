@@ -71,6 +71,18 @@ text_addf(struct text *text, const char *format, ...)
 	text->at[text->used] = '\0';
 }
 
+void
+text_add_setting(struct text *text, const char *name, const char *value)
+{
+	text_addf(text, "%s = '", name);
+	for (const char *at = value; *at != '\0'; at++) {
+		if (*at == '\'' || *at == '\\')
+			text_add_bytes(text, at, 1);
+		text_add_bytes(text, at, 1);
+	}
+	text_add(text, "'\n");
+}
+
 bool
 text_copy(char *to, size_t room, const char *from)
 {

@@ -22,6 +22,8 @@ void text_init(struct text *text, char *at, size_t room);
 void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const char *bytes, size_t count);
 void text_addf(struct text *text, const char *format, ...) PGAF_PRINTF(2, 3);
+/* A line of postgresql.conf: quotes and backslashes in the value are doubled. */
+void text_add_setting(struct text *text, const char *name, const char *value);
 
 /* Copy with truncation; always terminates. Returns false when cut. */
 bool text_copy(char *to, size_t room, const char *from);
