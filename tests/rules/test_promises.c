@@ -6,10 +6,10 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/rules.h"
 #include "rules/box.h"
+#include "unit/suite.h"
 
 #define ROWS_MOST 128
 #define RANGES_MOST 14
@@ -289,17 +289,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("promises");
 	TCase *tcase = tcase_create("promises");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, test_monitor_keeps_its_promises, 0,
 	                    (int)(sizeof promises / sizeof promises[0]));
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("promises", tcase);
 }

@@ -6,10 +6,10 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/keeper_rules.h"
 #include "rules/box.h"
+#include "unit/suite.h"
 
 #define ROWS_MOST 128
 
@@ -315,17 +315,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("steps");
 	TCase *tcase = tcase_create("steps");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_no_step_without_what_it_needs);
 	tcase_add_test(tcase, test_no_state_is_reported_that_is_not_so);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("steps", tcase);
 }

@@ -10,33 +10,17 @@
 
 /* ---- timings ------------------------------------------------------------------------------ */
 
-static void
-timings_quick(struct settings *settings)
-{
-	settings->probe_interval = PGAF_MSEC(50);
-	settings->silence_limit = PGAF_MSEC(600);
-	settings->peer_report_age = PGAF_MSEC(300);
-	settings->report_interval = PGAF_MSEC(200);
-	settings->fencing_limit = PGAF_SECONDS(1);
-	settings->handover_limit = PGAF_MSEC(500);
-	settings->fast_stop_limit = PGAF_MSEC(200);
-	settings->disk_deadline = PGAF_SECONDS(1);
-	settings->flap_window = 0;
-}
-
-static void
-timings_patient(struct settings *settings)
-{
-	settings->probe_interval = PGAF_MSEC(500);
-	settings->silence_limit = PGAF_SECONDS(5);
-	settings->peer_report_age = PGAF_SECONDS(3);
-	settings->report_interval = PGAF_SECONDS(2);
-	settings->fencing_limit = PGAF_SECONDS(15);
-	settings->handover_limit = PGAF_SECONDS(8);
-	settings->fast_stop_limit = PGAF_SECONDS(6);
-	settings->disk_deadline = PGAF_SECONDS(10);
-	settings->flap_window = PGAF_SECONDS(60);
-}
+/* What he changes: the setting, hurried, patient. */
+#define OPERATOR_TIMINGS(X)                                 \
+	X(probe_interval, PGAF_MSEC(50), PGAF_MSEC(500))    \
+	X(silence_limit, PGAF_MSEC(600), PGAF_SECONDS(5))   \
+	X(peer_report_age, PGAF_MSEC(300), PGAF_SECONDS(3)) \
+	X(report_interval, PGAF_MSEC(200), PGAF_SECONDS(2)) \
+	X(fencing_limit, PGAF_SECONDS(1), PGAF_SECONDS(15)) \
+	X(handover_limit, PGAF_MSEC(500), PGAF_SECONDS(8))  \
+	X(fast_stop_limit, PGAF_MSEC(200), PGAF_SECONDS(6)) \
+	X(disk_deadline, PGAF_SECONDS(1), PGAF_SECONDS(10)) \
+	X(flap_window, 0, PGAF_SECONDS(60))
 
 void
 operator_sets_timings(struct sim *sim, enum timings timings)
@@ -46,10 +30,12 @@ operator_sets_timings(struct sim *sim, enum timings timings)
 
 	*settings = sim->store.settings;
 	settings->number_sync = number;
-	if (timings == TIMINGS_QUICK)
-		timings_quick(settings);
-	else if (timings == TIMINGS_PATIENT)
-		timings_patient(settings);
+	if (timings != TIMINGS_OWN) {
+#define SET(setting, quick, patient) \
+	settings->setting = timings == TIMINGS_QUICK ? (quick) : (patient);
+		OPERATOR_TIMINGS(SET)
+#undef SET
+	}
 	store_written_by_operator(sim);
 }
 

@@ -4,7 +4,6 @@
  * pair, what differs from it, and what the core then answers about a node.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <pgaf/error.h>
@@ -12,6 +11,7 @@
 #include "core/codec.h"
 #include "core/facts.h"
 #include "unit/core/situation.h"
+#include "unit/suite.h"
 
 #define NOW PGAF_SECONDS(1000)
 
@@ -39,6 +39,12 @@
 #define SILENT "sighting 2 answered_at=5s\n"
 #define CRASHED "report 1 pg=exited crashed_inside=true\n"
 #define STALLED "report 1 disk_ms=4294967295\n"
+
+/* What a case is about: the situation, the node and the fact that many ask for. */
+#define FAULT(differs, is) differs, 1, FACT_PRIMARY_FAULT, FAULT_##is
+#define FORMER(differs, is) PROMOTING differs, 2, FACT_FORMER, FORMER_##is
+#define AGAIN(differs, is) RENOUNCED differs, 2, FACT_AGAIN, AGAIN_##is
+#define HANDOVER(differs, is) HANDING_OVER differs, 1, FACT_HANDOVER, HANDOVER_##is
 
 static const struct {
 	const char *why;
@@ -70,34 +76,25 @@ static const struct {
 	{"… by an old word", "report 1 waiters_ms=1000\nwatch 1 reported_at=2s\n", 2, FACT_STANDING,
          STANDING_LISTED},
 
-	{"a crash", CRASHED, 1, FACT_PRIMARY_FAULT, FAULT_CRASHED},
-	{"… with nobody to wait for", CRASHED "watch 2 session=gone\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_CRASHED},
-	{"… whose set the store does not list", CRASHED "group possible=\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_CRASHED},
-	{"… whose set is unknown", CRASHED "group possible=9:unknown\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_CRASHED},
+	{"a crash", FAULT(CRASHED, CRASHED)},
+	{"… with nobody to wait for", FAULT(CRASHED "watch 2 session=gone\n", CRASHED)},
+	{"… whose set the store does not list", FAULT(CRASHED "group possible=\n", CRASHED)},
+	{"… whose set is unknown", FAULT(CRASHED "group possible=9:unknown\n", CRASHED)},
 	{"… whose newest set it is about to decline",
-         CRASHED "group possible=3:1/2.3;9:async\nreport 1 about_version=3\n", 1,
-         FACT_PRIMARY_FAULT, FAULT_UNSURE},
-	{"… after two others", CRASHED "group inside_crashes=2\ntimers crash_at=599s\n", 1,
-         FACT_PRIMARY_FAULT, FAULT_CRASHED_AGAIN},
-	{"… after another", CRASHED "group inside_crashes=1\ntimers crash_at=599s\n", 1,
-         FACT_PRIMARY_FAULT, FAULT_CRASHED},
-	{"… after others of long ago", CRASHED "group inside_crashes=2\ntimers crash_at=600s\n", 1,
-         FACT_PRIMARY_FAULT, FAULT_CRASHED},
+         FAULT(CRASHED "group possible=3:1/2.3;9:async\nreport 1 about_version=3\n", UNSURE)},
+	{"… after two others",
+         FAULT(CRASHED "group inside_crashes=2\ntimers crash_at=599s\n", CRASHED_AGAIN)},
+	{"… after another",
+         FAULT(CRASHED "group inside_crashes=1\ntimers crash_at=599s\n", CRASHED)},
+	{"… after others of long ago",
+         FAULT(CRASHED "group inside_crashes=2\ntimers crash_at=600s\n", CRASHED)},
 
-	{"a disk that hangs", STALLED, 1, FACT_PRIMARY_FAULT, FAULT_STALLED},
-	{"… with nobody to move to", STALLED "watch 2 session=gone\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_UNSURE},
-	{"… while the candidate's is slow", STALLED "report 2 disk_ms=200\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_UNSURE},
-	{"… while the candidate's is fine", STALLED "report 2 disk_ms=199\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_STALLED},
-	{"… soon after a failover", STALLED "timers last_failover_at=599s\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_UNSURE},
-	{"… long after a failover", STALLED "timers last_failover_at=600s\n", 1, FACT_PRIMARY_FAULT,
-         FAULT_STALLED},
+	{"a disk that hangs", FAULT(STALLED, STALLED)},
+	{"… with nobody to move to", FAULT(STALLED "watch 2 session=gone\n", UNSURE)},
+	{"… while the candidate's is slow", FAULT(STALLED "report 2 disk_ms=200\n", UNSURE)},
+	{"… while the candidate's is fine", FAULT(STALLED "report 2 disk_ms=199\n", STALLED)},
+	{"… soon after a failover", FAULT(STALLED "timers last_failover_at=599s\n", UNSURE)},
+	{"… long after a failover", FAULT(STALLED "timers last_failover_at=600s\n", STALLED)},
 
 	{"somebody changed the set", "report 1 drifted=true\n", 1, FACT_SETS, SETS_DRIFTED},
 	{"… that is unknown anyway", "report 1 drifted=true\ngroup possible=3:unknown\n", 1,
@@ -114,44 +111,32 @@ static const struct {
 	{"… with more asked for", "group possible=3:unknown\nsettings number_sync_standbys=1\n", 1,
          FACT_WANTED, WANTED_STRICTER},
 
-	{"a former primary whose keeper is there", PROMOTING, 2, FACT_FORMER, FORMER_USABLE},
-	{"… was not heard since the monitor started", PROMOTING "watch 1 reported_at=\n", 2,
-         FACT_FORMER, FORMER_AWAY},
-	{"… was told to stop", PROMOTING "report 1 leaving=true\n", 2, FACT_FORMER, FORMER_AWAY},
-	{"… is empty", PROMOTING "report 1 has_data=\n", 2, FACT_FORMER, FORMER_AWAY},
-	{"… can only be copied", PROMOTING "report 1 needs_clone=true\n", 2, FACT_FORMER,
-         FORMER_AWAY},
-	{"… was dropped", PROMOTING "goal 1 state=dropped\n", 2, FACT_FORMER, FORMER_AWAY},
+	{"a former primary whose keeper is there", FORMER("", USABLE)},
+	{"… was not heard since the monitor started", FORMER("watch 1 reported_at=\n", AWAY)},
+	{"… was told to stop", FORMER("report 1 leaving=true\n", AWAY)},
+	{"… is empty", FORMER("report 1 has_data=\n", AWAY)},
+	{"… can only be copied", FORMER("report 1 needs_clone=true\n", AWAY)},
+	{"… was dropped", FORMER("goal 1 state=dropped\n", AWAY)},
 
-	{"who renounced may be asked again", RENOUNCED, 2, FACT_AGAIN, AGAIN_READY},
-	{"… after a while", RENOUNCED "timers promotion_since=299ms\n", 2, FACT_AGAIN, AGAIN_NO},
-	{"… when its keeper is there", RENOUNCED "watch 2 session=gone\n", 2, FACT_AGAIN, AGAIN_NO},
-	{"… and was heard", RENOUNCED "watch 2 reported_at=\n", 2, FACT_AGAIN, AGAIN_NO},
-	{"… and it is a standby", RENOUNCED "report 2 pg=stopped\n", 2, FACT_AGAIN, AGAIN_NO},
-	{"… and nothing forbids it", RENOUNCED "report 2 vetoes=recovery-paused\n", 2, FACT_AGAIN,
-         AGAIN_UNPROVED},
-	{"… and it is proved", RENOUNCED "group possible=3:unknown;4:async\n", 2, FACT_AGAIN,
-         AGAIN_UNPROVED},
+	{"who renounced may be asked again", AGAIN("", READY)},
+	{"… after a while", AGAIN("timers promotion_since=299ms\n", NO)},
+	{"… when its keeper is there", AGAIN("watch 2 session=gone\n", NO)},
+	{"… and was heard", AGAIN("watch 2 reported_at=\n", NO)},
+	{"… and it is a standby", AGAIN("report 2 pg=stopped\n", NO)},
+	{"… and nothing forbids it", AGAIN("report 2 vetoes=recovery-paused\n", UNPROVED)},
+	{"… and it is proved", AGAIN("group possible=3:unknown;4:async\n", UNPROVED)},
 	{"… or the loss was accepted",
-         RENOUNCED "group possible=3:unknown;4:async promotion_cause=540\n", 2, FACT_AGAIN,
-         AGAIN_READY},
+         AGAIN("group possible=3:unknown;4:async promotion_cause=540\n", READY)},
 
-	{"a handover under way", HANDING_OVER, 1, FACT_HANDOVER, HANDOVER_RUNNING},
-	{"… of a primary that is not known", HANDING_OVER "group primary=\n", 1, FACT_HANDOVER,
-         HANDOVER_NONE},
-	{"… to nobody that is known", HANDING_OVER "group handover_to=7\n", 1, FACT_HANDOVER,
-         HANDOVER_ORPHANED},
-	{"… to one whose keeper is gone", HANDING_OVER "watch 2 session=gone\n", 1, FACT_HANDOVER,
-         HANDOVER_ORPHANED},
-	{"… to one that lost its name", HANDING_OVER "goal 2 state=catchingup\n", 1, FACT_HANDOVER,
-         HANDOVER_ORPHANED},
-	{"… to one that has stopped", HANDING_OVER "report 2 pg=stopped\n", 1, FACT_HANDOVER,
-         HANDOVER_ORPHANED},
-	{"… to one that may not be promoted", HANDING_OVER "report 2 vetoes=disk-full\n", 1,
-         FACT_HANDOVER, HANDOVER_ORPHANED},
-	{"… to one whose end is about to be known", HANDING_OVER "report 2 lsn_complete=\n", 1,
-         FACT_HANDOVER, HANDOVER_RUNNING},
-	{"… to one that is silent", HANDING_OVER SILENT, 1, FACT_HANDOVER, HANDOVER_ORPHANED},
+	{"a handover under way", HANDOVER("", RUNNING)},
+	{"… of a primary that is not known", HANDOVER("group primary=\n", NONE)},
+	{"… to nobody that is known", HANDOVER("group handover_to=7\n", ORPHANED)},
+	{"… to one whose keeper is gone", HANDOVER("watch 2 session=gone\n", ORPHANED)},
+	{"… to one that lost its name", HANDOVER("goal 2 state=catchingup\n", ORPHANED)},
+	{"… to one that has stopped", HANDOVER("report 2 pg=stopped\n", ORPHANED)},
+	{"… to one that may not be promoted", HANDOVER("report 2 vetoes=disk-full\n", ORPHANED)},
+	{"… to one whose end is about to be known", HANDOVER("report 2 lsn_complete=\n", RUNNING)},
+	{"… to one that is silent", HANDOVER(SILENT, ORPHANED)},
 
 	{"a store that went back", "group went_back=true\n", 1, FACT_MEMORY, MEMORY_FORGOT},
 	{"… and that is known", "group went_back=true recovering=true\n", 1, FACT_MEMORY,
@@ -244,17 +229,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("facts");
 	TCase *tcase = tcase_create("facts");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tcase, test_each_case_has_its_answer, 0,
 	                    sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(tcase, test_of_equal_candidates_the_one_that_holds_more);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("facts", tcase);
 }

@@ -14,6 +14,7 @@
 #include "core/codec_field.h"
 #include "engine/keeper_env.h"
 #include "unit/engine/script.h"
+#include "unit/suite.h"
 
 #define START PGAF_SECONDS(1000)
 #define ROUNDS_MOST 20
@@ -772,15 +773,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("keeper engine");
 	TCase *tcase = tcase_create("scripts");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, test_keeper);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("keeper engine", tcase);
 }

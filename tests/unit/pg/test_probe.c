@@ -158,14 +158,35 @@ watch(struct seen *seen)
 	watch_port(seen, scratch_port, "open sesame");
 }
 
+static void
+watch_answered(struct seen *seen)
+{
+	watch(seen);
+	until(seen, is_answered);
+}
+
+/* Stops the postmaster; how long it took to be known. */
+static pgaf_time
+until_silent(struct seen *seen)
+{
+	kill(postmaster, SIGSTOP);
+	return until(seen, is_asked_new);
+}
+
+static pgaf_time
+until_back(struct seen *seen)
+{
+	kill(postmaster, SIGCONT);
+	return until(seen, is_accepted);
+}
+
 /* ---- answers -------------------------------------------------------------------- */
 
 START_TEST(test_probe_says_what_the_server_is)
 {
 	struct seen seen = {0};
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	ck_assert(!seen.now.in_recovery);
 	ck_assert_uint_eq(seen.now.timeline, 1);
 	ck_assert_uint_gt(seen.now.lsn, 0);
@@ -182,8 +203,7 @@ START_TEST(test_probe_asks_each_interval_over_one_session)
 	pid_t first = 0;
 	pgaf_time accepted_at = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	first = scratch_pid("SELECT pid FROM pg_stat_activity WHERE usename = 'pgaf_probe'");
 	accepted_at = seen.now.accepted_at;
 	seen.tellings = 0;
@@ -201,13 +221,11 @@ START_TEST(test_probe_may_be_freed_when_it_tells)
 {
 	struct seen seen = {.free_when_reached = true};
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	ck_assert_ptr_null(seen.probe);
 
 	seen.free_when_reached = false;
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	seen.free_when_reached = true;
 	kill(postmaster, SIGKILL);
 	until(&seen, is_gone);
@@ -222,8 +240,7 @@ START_TEST(test_probe_knows_a_killed_server_within_50_ms)
 	struct seen seen = {0};
 	pgaf_time took = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	kill(postmaster, SIGKILL);
 	took = until(&seen, is_gone);
 	printf("gone_at %.1f ms after SIGKILL of the postmaster\n", (double)took / 1e6);
@@ -274,8 +291,7 @@ START_TEST(test_probe_session_that_is_terminated_is_made_anew)
 	struct seen seen = {0};
 	pgaf_time answered_at = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	answered_at = seen.now.answered_at;
 	scratch_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
 	            "WHERE usename = 'pgaf_probe'");
@@ -293,19 +309,16 @@ START_TEST(test_probe_knows_a_stopped_postmaster)
 	pgaf_time took = 0;
 	pgaf_time stopped_at = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
-	kill(postmaster, SIGSTOP);
+	watch_answered(&seen);
 	stopped_at = loop_now(loop);
-	took = until(&seen, is_asked_new);
+	took = until_silent(&seen);
 	printf("asked_new_at known %.1f ms after SIGSTOP of the postmaster\n", (double)took / 1e6);
 	ck_assert_int_eq(seen.now.closed_at, 0);
 	scratch_run(loop, PGAF_SECONDS(1));
 	ck_assert_int_gt(seen.now.answered_at, stopped_at + PGAF_MSEC(800));
 	ck_assert_int_lt(seen.now.asked_new_at, stopped_at + CONNECT + PGAF_MSEC(200));
 
-	kill(postmaster, SIGCONT);
-	until(&seen, is_accepted);
+	until_back(&seen);
 	ck_assert_int_eq(seen.now.asked_new_at, 0);
 	probe_free(seen.probe);
 }
@@ -317,13 +330,10 @@ START_TEST(test_probe_knocks_again_when_nobody_opened)
 	struct seen seen = {0};
 	pgaf_time took = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	probe_set_intervals(seen.probe, INTERVAL, PGAF_SECONDS(6));
-	kill(postmaster, SIGSTOP);
-	until(&seen, is_asked_new);
-	kill(postmaster, SIGCONT);
-	took = until(&seen, is_accepted);
+	until_silent(&seen);
+	took = until_back(&seen);
 	printf("accepted %.1f ms after SIGCONT of the postmaster\n", (double)took / 1e6);
 	ck_assert_int_lt(took, PGAF_SECONDS(2));
 	probe_free(seen.probe);
@@ -337,14 +347,12 @@ START_TEST(test_probe_knocks_soon_when_a_question_waits)
 	pid_t backend = 0;
 	pgaf_time took = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	probe_set_intervals(seen.probe, INTERVAL, PGAF_SECONDS(60));
 	backend = scratch_pid("SELECT pid FROM pg_stat_activity WHERE usename = 'pgaf_probe'");
 	scratch_run(loop, CONNECT + PGAF_MSEC(300)); /* a knock by the old interval may be due */
 	kill(backend, SIGSTOP);
-	kill(postmaster, SIGSTOP);
-	took = until(&seen, is_asked_new);
+	took = until_silent(&seen);
 	kill(postmaster, SIGCONT);
 	kill(backend, SIGCONT);
 	ck_assert_int_lt(took, PGAF_SECONDS(3));
@@ -358,8 +366,7 @@ START_TEST(test_probe_leaves_a_session_that_hangs)
 	pid_t backend = 0;
 	pgaf_time answered_at = 0;
 
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	backend = scratch_pid("SELECT pid FROM pg_stat_activity WHERE usename = 'pgaf_probe'");
 	kill(backend, SIGSTOP);
 	scratch_run(loop, PGAF_MSEC(300));
@@ -447,8 +454,7 @@ START_TEST(test_probe_needs_no_client_slot)
 	scratch_start();
 	for (int i = 0; i < 5; i++)
 		clients[i] = open_client();
-	watch(&seen);
-	until(&seen, is_answered);
+	watch_answered(&seen);
 	probe_free(seen.probe);
 	for (int i = 0; i < 5; i++)
 		conn_free(clients[i]);

@@ -7,9 +7,9 @@
  */
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "sim/sim.h"
+#include "unit/suite.h"
 
 #define SEEDS 40
 #define STEP PGAF_USEC(50)
@@ -95,17 +95,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("decline");
 	TCase *tcase = tcase_create("decline");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_relax_not_begun_leaves_the_standby_promotable);
 	tcase_add_test(tcase, a_relax_that_was_begun_bars_the_standby);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("decline", tcase);
 }

@@ -5,9 +5,9 @@
  */
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "sim/sim.h"
+#include "unit/suite.h"
 
 #define CALM "calm settings programs network disks postgres clients;"
 
@@ -53,17 +53,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("forget");
 	TCase *tcase = tcase_create("forget");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_store_that_was_put_back_finds_its_primary, 0,
 	                    (int)(sizeof stories / sizeof stories[0]));
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("forget", tcase);
 }
