@@ -601,7 +601,10 @@ effect_dispatch(struct change *change)
 	case EFFECT_REFUSE: request_close(change->group); break;
 	case EFFECT_RECOVER: effect_recover(change); break;
 	case EFFECT_RECOVERED:
-	default: effect_recovered(change); break;
+	default:
+		assert(change->rule->effect == EFFECT_RECOVERED);
+		effect_recovered(change);
+		break;
 	}
 }
 
