@@ -204,6 +204,16 @@ rest_read(const struct record_spec *spec, const struct clock *clock, const char 
 	return result;
 }
 
+/* A primary has a set that may be in force, be it an unknown one: decisions rest on it. */
+static int
+group_check(const struct group *group, struct pgaf_error *error)
+{
+	if (group->primary != 0 && group->possible_count == 0)
+		return error_set(error, PGAF_EINVAL, "group has a primary=%u and nothing possible=",
+		                 (unsigned)group->primary);
+	return 0;
+}
+
 int
 codec_read(enum record kind, const char *line, void *record, struct pgaf_error *error)
 {
@@ -217,7 +227,8 @@ codec_read(enum record kind, const char *line, void *record, struct pgaf_error *
 	if (!record_starts(&line, spec->word))
 		return error_set(error, PGAF_EINVAL, "this is no %s record: \"%.40s\"", spec->word,
 		                 line);
-	return rest_read(spec, &absolute, line, record, error);
+	int result = rest_read(spec, &absolute, line, record, error);
+	return result == 0 && kind == RECORD_GROUP ? group_check(record, error) : result;
 }
 
 /* ---- snapshots ---------------------------------------------------------- */
@@ -282,8 +293,10 @@ snapshot_line_read(const char *line, const struct clock *clock, struct snapshot 
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (record_starts(&line, kinds[i].spec->word))
-			return rest_read(kinds[i].spec, clock, line, kinds[i].record, error);
+		if (!record_starts(&line, kinds[i].spec->word))
+			continue;
+		int result = rest_read(kinds[i].spec, clock, line, kinds[i].record, error);
+		return result == 0 ? group_check(&snap->group, error) : result;
 	}
 	if (record_starts(&line, record_spec_of(RECORD_NODE)->word))
 		return node_start_read(line, clock, snap, error);

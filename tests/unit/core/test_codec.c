@@ -190,12 +190,21 @@ random_record(uint64_t *state, const struct record_spec *spec, void *record)
 		random_field(state, &spec->fields[i], record);
 }
 
+/* A primary without a set is no group. */
+static void
+with_a_set(struct group *group)
+{
+	if (group->possible_count == 0)
+		group->primary = 0;
+}
+
 static void
 random_snapshot(uint64_t *state, struct snapshot *snap)
 {
 	memset(snap, 0, sizeof(*snap));
 	settings_init(&snap->group.settings);
 	random_record(state, record_spec_of(RECORD_GROUP), &snap->group);
+	with_a_set(&snap->group);
 	random_record(state, record_spec_of(RECORD_SETTINGS), &snap->group.settings);
 	random_record(state, &record_timers, snap);
 	snap->count = (uint32_t)random_below(state, PGAF_NODES_MAX + 1);
@@ -237,6 +246,14 @@ fresh(enum record kind, void *record)
 }
 
 static void
+random_one(uint64_t *state, enum record kind)
+{
+	random_record(state, record_spec_of(kind), &before);
+	if (kind == RECORD_GROUP)
+		with_a_set(&before.group);
+}
+
+static void
 round_trip(enum record kind)
 {
 	char line[CODEC_LINE_MAX];
@@ -256,7 +273,7 @@ START_TEST(record_reads_back)
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		uint64_t state = seed;
 		fresh(kind, &before);
-		random_record(&state, record_spec_of(kind), &before);
+		random_one(&state, kind);
 		round_trip(kind);
 	}
 }
@@ -412,6 +429,7 @@ static const struct {
 	{RECORD_GROUP, "group possible=1:async;", "\"possible\""},
 	{RECORD_GROUP, "group possible=4294967296:async", "\"possible\""},
 	{RECORD_GROUP, "group possible=1:1/" MANY MANY MANY MANY MANY, "\"possible\""},
+	{RECORD_GROUP, "group primary=1", "primary=1 and nothing possible="},
 	{RECORD_GROUP, "group history=2:1:0/3000060:3:4", "\"history\""},
 	{RECORD_REPORT, "report vetoes=ugly", "\"vetoes\""},
 	{RECORD_REPORT, "report vetoes=", "\"vetoes\""},
@@ -449,7 +467,7 @@ START_TEST(damaged_lines_do_no_harm)
 		struct text text = TEXT(line);
 
 		fresh(kind, &before);
-		random_record(&state, record_spec_of(kind), &before);
+		random_one(&state, kind);
 		codec_write(kind, &before, &text);
 		for (int i = 0; i < 3; i++)
 			line[random_below(&state, text.used + 1)] = (char)random_next(&state);
@@ -471,6 +489,9 @@ START_TEST(snapshot_errors_name_the_line)
 	ck_assert_str_eq(error.text, "line 2: goal comes before any node");
 	ck_assert_int_eq(codec_read_snapshot("node id=2\nnode id=1", 0, &seen, &error),
 	                 PGAF_EINVAL);
+	ck_assert_int_eq(codec_read_snapshot("settings\ngroup primary=1\n", 0, &seen, &error),
+	                 PGAF_EINVAL);
+	ck_assert_str_eq(error.text, "line 2: group has a primary=1 and nothing possible=");
 	ck_assert_int_eq(codec_read_snapshot("weather", 0, &seen, &error), PGAF_EINVAL);
 	ck_assert_str_eq(error.text, "line 1: unknown record \"weather\"");
 }

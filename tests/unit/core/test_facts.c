@@ -78,7 +78,6 @@ static const struct {
 
 	{"a crash", FAULT(CRASHED, CRASHED)},
 	{"… with nobody to wait for", FAULT(CRASHED "watch 2 session=gone\n", CRASHED)},
-	{"… whose set the store does not list", FAULT(CRASHED "group possible=\n", CRASHED)},
 	{"… whose set is unknown", FAULT(CRASHED "group possible=9:unknown\n", CRASHED)},
 	{"… whose newest set it is about to decline",
          FAULT(CRASHED "group possible=3:1/2.3;9:async\nreport 1 about_version=3\n", UNSURE)},

@@ -47,6 +47,8 @@ make_primary(struct monitor_log *monitor, pgaf_node_id node)
 	struct decision decision = stand_decision(stand_load(monitor), "primary");
 
 	decision.group.primary = node;
+	decision.group.possible_count = 1;
+	decision.group.possible[0] = (struct sync_set){.version = 1};
 	decision.group.system_identifier = 4242;
 	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
 }
