@@ -214,7 +214,8 @@ struct report {
 	struct member_view members[PGAF_NODES_MAX];
 	uint32_t           peer_count;
 	struct peer_view   peers[PGAF_NODES_MAX];
-	/* Phase stamps of this node's last promotion, durations on its own clock. */
+	/* Phases of this node's last promotion, durations on its own clock: until the claim was
+	 * granted, until Postgres was promoted, and from there until clients were let in. */
 	uint32_t claim_ms, promote_ms, open_ms;
 };
 

@@ -490,6 +490,8 @@ done_promote(struct keeper *keeper, const struct step_result *result)
 	if (keeper->order.goal.set.required == 0)
 		done_apply_set(keeper, result);
 	keeper->facts.promote_ms = result->ms;
+	keeper->facts.open_ms = 0;
+	keeper->promoted_at = keeper->now;
 	keeper->facts.fork_lsn = result->lsn;
 }
 

@@ -180,9 +180,20 @@ report_differs(const struct report *a, const struct report *b)
 #undef DIFFERS
 }
 
+/* The last phase of a promotion ends when clients are let in. */
+static void
+stamp_open(struct keeper *keeper)
+{
+	if (keeper->promoted_at == 0 || !is_open(keeper))
+		return;
+	keeper->facts.open_ms = (uint32_t)((keeper->now - keeper->promoted_at) / PGAF_MSEC(1));
+	keeper->promoted_at = 0;
+}
+
 void
 report_send(struct keeper *keeper, bool urgent)
 {
+	stamp_open(keeper);
 	report_build(keeper, &keeper->report);
 	keeper->answered_since = false;
 	keeper->report_due = keeper->now + keeper->view.orders.settings.report_interval;
@@ -196,6 +207,7 @@ report_send_if_changed(struct keeper *keeper)
 
 	if (!keeper->view.link_open || !keeper->view.seen_known)
 		return;
+	stamp_open(keeper);
 	report_build(keeper, &next);
 	if (report_differs(&keeper->report, &next))
 		report_send(keeper, true);

@@ -43,6 +43,7 @@ struct keeper {
 	bool                     claim_granted;
 	bool                     noted;
 	pgaf_time                claim_sent_at;
+	pgaf_time                promoted_at; /* … and not open yet; 0 otherwise */
 	bool                     promote_sent; /* the promotion may have been requested */
 	char                     give_up[256]; /* why the promotion is to be renounced, "" if not */
 	bool                     refreshing;

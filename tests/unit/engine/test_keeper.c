@@ -113,6 +113,8 @@ report_line(const struct report *report, struct text *to)
 		text_addf(to, ", declined %u", (unsigned)report->declined_version);
 	if (report->promoted_epoch != 0)
 		text_addf(to, ", promoted %u", (unsigned)report->promoted_epoch);
+	if (report->open_ms != 0)
+		text_addf(to, ", open in %u ms", (unsigned)report->open_ms);
 	if (report->renounced_epoch != 0)
 		text_addf(to, ", renounced %u", (unsigned)report->renounced_epoch);
 	if (report->stopped_epoch != 0)
