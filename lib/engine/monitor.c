@@ -308,6 +308,15 @@ monitor_on_sighting(struct monitor *monitor, pgaf_time now, pgaf_node_id id,
 }
 
 void
+monitor_on_sessions_unknown(struct monitor *monitor, pgaf_time now)
+{
+	monitor->now = now;
+	monitor->asking = false;
+	if (monitor->deadline > now + RELOAD_WAIT)
+		monitor->deadline = now + RELOAD_WAIT;
+}
+
+void
 monitor_on_session(struct monitor *monitor, pgaf_time now, pgaf_node_id id, bool open)
 {
 	struct node *node = find(monitor, id);

@@ -24,7 +24,8 @@ struct monitor_ops {
 	/* Probe exactly these nodes; monitor_on_sighting() after each change. */
 	void (*probe)(void *world, const struct node *nodes, uint32_t count,
 	              const struct settings *settings);
-	/* Ask the store whether these keepers' sessions are open; monitor_on_session() follows. */
+	/* Ask the store whether these keepers' sessions are open; monitor_on_session() follows for
+	 * each node, or monitor_on_sessions_unknown(). */
 	void (*ask_sessions)(void *world);
 	/* The core was asked: this was its input, and its answer (NULL: nothing). Comes after the
 	 * answer's commit() and must not hold it up. NULL: nobody wants to know. */
@@ -49,6 +50,8 @@ void monitor_on_report(struct monitor *monitor, pgaf_time now, pgaf_node_id node
 void monitor_on_sighting(struct monitor *monitor, pgaf_time now, pgaf_node_id node,
                          const struct sighting *sighting);
 void monitor_on_session(struct monitor *monitor, pgaf_time now, pgaf_node_id node, bool open);
+/* The store could not say, and is still there: it is asked again when that is due. */
+void monitor_on_sessions_unknown(struct monitor *monitor, pgaf_time now);
 /* This process was not scheduled until now: silence before counts for nothing. */
 void monitor_on_stall(struct monitor *monitor, pgaf_time now);
 

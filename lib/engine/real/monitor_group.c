@@ -334,8 +334,13 @@ group_sessions(void *ctx, int result, const pgaf_node_id *open, uint32_t count)
 	pgaf_node_id nodes[PGAF_NODES_MAX];
 	uint32_t node_count = 0;
 
-	if (!group->engine || result < 0)
+	if (!group->engine)
 		return;
+	if (result < 0 || monitor_snapshot(group->engine)->count == 0) {
+		monitor_on_sessions_unknown(group->engine, now);
+		monitor_group_turn(group);
+		return;
+	}
 	/* A copy: the snapshot is borrowed only until the engine is called. */
 	node_count = monitor_snapshot(group->engine)->count;
 	for (uint32_t i = 0; i < node_count; i++)

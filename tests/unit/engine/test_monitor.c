@@ -256,6 +256,8 @@ command_store(struct stand *stand, const char *word, const char *rest)
 		end_load(stand);
 	} else if (strcmp(word, "committed") == 0) {
 		end_commit(stand, rest);
+	} else if (strcmp(word, "sessions") == 0) {
+		monitor_on_sessions_unknown(stand->monitor, stand->now);
 	} else if (strcmp(word, "session") == 0) {
 		pgaf_node_id id = (pgaf_node_id)strtoul(rest, NULL, 10);
 
