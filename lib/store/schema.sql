@@ -207,13 +207,19 @@ CREATE UNLOGGED TABLE pgaf.picture (
 
 -- ---- sessions ---------------------------------------------------------------------------
 
--- The session that spoke for the node last, while it lives: the beat it set with its last report.
+CREATE FUNCTION pgaf._clock_ms()
+RETURNS bigint LANGUAGE sql VOLATILE
+AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
+
+-- The session that spoke for the node last, while it lives: the beat that it set with its last
+-- report, and how old that is. NULL where it has not reported yet: what else it asks for says
+-- nothing of the node.
 CREATE FUNCTION pgaf._session(p_pid int, p_start timestamptz)
 RETURNS TABLE (beat text, age_ms int) LANGUAGE sql STABLE
 AS $$
 	SELECT application_name,
-	       least(86400000, greatest(0, extract(epoch FROM clock_timestamp() - state_change)
-	                                   * 1000))::int
+	       least(86400000, greatest(0, pgaf._clock_ms()
+	               - substring(application_name FROM '^pgaf \d+ \d+ (\d{1,15})$')::bigint))::int
 	FROM pg_stat_get_activity(p_pid) WHERE p_pid <> 0 AND backend_start = p_start
 $$;
 
@@ -233,7 +239,7 @@ SELECT g.formation, g.id AS grp, g.line AS group_line, g.epoch, g.claimed, s.inc
        r.epoch AS request_epoch, r.to_node AS request_to, r.allow_loss AS request_allow_loss,
        n.id AS node_id, n.name, n.host, n.port, n.http_port, n.region, n.priority, n.quorum,
        n.bootstrap, n.admission, n.high_lsn, n.drop_asked, n.drop_force, n.goal,
-       coalesce(p.line, n.report) AS report, l.age_ms,
+       coalesce(p.line, n.report) AS report, l.age_ms, l.beat IS NOT NULL AS live,
        n.seq || '.' || coalesce(p.beat, 0) || '.' || coalesce(l.beat, '') AS news
 FROM pgaf.grp g
 JOIN pgaf.formation f ON f.name = g.formation
@@ -473,7 +479,8 @@ BEGIN
 	IF n.session_pid <> pg_backend_pid() THEN
 		RAISE EXCEPTION 'another session speaks for node %', p_node USING ERRCODE = 'PG906';
 	END IF;
-	PERFORM set_config('application_name', 'pgaf ' || p_node || ' ' || p_beat, false);
+	PERFORM set_config('application_name',
+	                   concat_ws(' ', 'pgaf', p_node, p_beat, pgaf._clock_ms()), false);
 	IF n.facts <> p_facts THEN
 		UPDATE pgaf.node
 		SET facts = p_facts, report = p_line, reported = p_state, seq = seq + 1
@@ -748,7 +755,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT s.grp, n.id, n.name, n.host, n.port, n.http_port, n.region, n.priority, n.quorum,
 	       n.drop_asked, n.reported, n.goal_state, n.goal, s.report, s.age_ms,
-	       s.age_ms IS NOT NULL
+	       s.live
 	FROM pgaf.snapshot s JOIN pgaf.node n ON n.id = s.node_id
 	WHERE s.formation = p_formation ORDER BY s.grp, n.id
 $$;

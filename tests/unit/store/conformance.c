@@ -273,6 +273,33 @@ START_TEST(a_lost_session_is_made_again)
 }
 END_TEST
 
+/* What a keeper asks for, and that it is back, says nothing of its node: only a report does. The
+ * store in memory has no clock. */
+START_TEST(only_a_report_is_fresh)
+{
+	struct monitor_log *monitor = stand_monitor();
+	struct keeper_log *keeper = stand_node("node1", 5001);
+	struct report report = standing_report();
+	uint32_t waited = stand_kind == STAND_MEMORY ? 0 : 60;
+	struct decision decision;
+	int orders = 0;
+
+	stand_wait(&monitor->opened, 1, "the store");
+	stand_report(keeper, &report, false);
+	stand_wait(&keeper->answered, 1, "the answer");
+	stand_settle(PGAF_MSEC(60));
+	orders = keeper->orders_calls;
+	decision = stand_decision(stand_load(monitor), "asks for its orders");
+	ck_assert_int_eq(stand_commit(monitor, &decision), 0);
+	stand_wait(&keeper->orders_calls, orders + 1, "pushed orders");
+	ck_assert_uint_ge(stand_load(monitor)->nodes[0].report.peers[0].age_ms, 40 + waited);
+
+	stand_cut(keeper);
+	ck_assert_uint_eq(stand_sessions(monitor), 1);
+	ck_assert_uint_ge(stand_load(monitor)->nodes[0].report.peers[0].age_ms, 40 + waited);
+}
+END_TEST
+
 START_TEST(what_happens_while_cut_off_is_read_afterwards)
 {
 	struct monitor_log *monitor = stand_monitor();
@@ -338,6 +365,7 @@ conformance_case(void)
 	tcase_add_test(tcase, new_facts_are_told_and_heartbeats_are_found);
 	tcase_add_test(tcase, the_newest_report_wins);
 	tcase_add_test(tcase, a_lost_session_is_made_again);
+	tcase_add_test(tcase, only_a_report_is_fresh);
 	tcase_add_test(tcase, what_happens_while_cut_off_is_read_afterwards);
 	tcase_add_test(tcase, a_dropped_node_is_told);
 	return tcase;
