@@ -12,6 +12,7 @@
 
 #include "base/pure/text.h"
 #include "pg/conf.h"
+#include "pg/release.h"
 
 #define INCLUDE_NOTE "# pgaf owns the settings in this file; the include stays the last line."
 #define INCLUDE_LINE "include_if_exists = '" CONF_FILE "'"
@@ -88,7 +89,7 @@ visit_all(const struct conf *conf, struct text *to, visit_fn visit)
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		visit(to, fixed[i].name, fixed[i].value);
 	/* After a crash every file is synced one by one before recovery begins: seconds. */
-	if (conf->major >= 14)
+	if (release_of(conf->major)->sync_method)
 		visit(to, "recovery_init_sync_method", "syncfs");
 	if (conf->wal_level)
 		visit(to, "wal_level", "replica");

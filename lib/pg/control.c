@@ -14,12 +14,11 @@
 #include "base/pure/text.h"
 #include "base/sys.h"
 #include "pg/control.h"
+#include "pg/release.h"
 #include "pg/wal.h"
 
 #define FILE_BYTES 512
-#define VERSION_13_TO_17 1300
 #define LEAST_SEGMENT (1u << 20)
-#define VERSION_18 1800
 
 enum {
 	AT_SYSTEM_IDENTIFIER = 0,
@@ -110,7 +109,7 @@ control_read(const char *pgdata, struct control *control, struct pgaf_error *err
 		return code;
 	uint32_t version = get32(bytes, AT_VERSION);
 	uint32_t state = get32(bytes, AT_STATE);
-	if (version != VERSION_13_TO_17 && version != VERSION_18)
+	if (!release_has_control(version))
 		return error_set(error, PGAF_ECONFIG,
 		                 "%s is not of PostgreSQL 13 to 18 (its version is %u)", path,
 		                 (unsigned)version);

@@ -46,12 +46,8 @@ initdb_run(struct instance *in)
 	                      "--locale=C.UTF-8",
 	                      "--auth-local=peer",
 	                      "--auth-host=scram-sha-256",
-	                      "--no-instructions",
 	                      NULL};
 
-	/* Known since 14. */
-	if (strstr(in->bindir, "/13/") != NULL)
-		argv[9] = NULL;
 	task_run(in, argv, initdb_made);
 }
 

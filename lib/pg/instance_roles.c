@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pg/instance_parts.h"
+#include "pg/release.h"
 
 #define UNNAMED_DATABASE "pgaf_unfinished"
 
@@ -207,17 +208,12 @@ slots_advanced(struct instance *in, const PGresult *rows)
 void
 slots_advance_sql(int server_version, struct text *to)
 {
-	/* 13 cannot compute with positions. */
-	bool computes = server_version >= 140000;
-
 	text_addf(to,
 	          "SELECT pg_replication_slot_advance(slot_name, to_lsn) FROM (SELECT slot_name,"
 	          " restart_lsn, %s AS to_lsn FROM pg_replication_slots WHERE pg_is_in_recovery()"
 	          " AND slot_type = 'physical' AND NOT active AND slot_name ~ '^pgaf_[0-9]+$') s"
 	          " WHERE to_lsn > restart_lsn",
-	          computes ? "'0/0'::pg_lsn + greatest(pg_wal_lsn_diff(pg_last_wal_replay_lsn(),"
-	                     " '0/0') - 67108864, 0)"
-	                   : "pg_last_wal_replay_lsn()");
+	          release_of_number(server_version)->slot_at);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "base/pure/lsn.h"
 #include "base/pure/text.h"
 #include "pg/observe.h"
+#include "pg/release.h"
 
 /* Column, SQL. The order matters: flush comes after the members it is compared with (1c). */
 #define COLUMNS(X)                                                                               \
@@ -77,10 +78,7 @@ observe_statement(int server_version, struct text *to)
 	text_add(to, "WITH x AS MATERIALIZED (SELECT pg_is_in_recovery() AS r) SELECT ");
 	for (size_t i = 0; i < sizeof(expressions) / sizeof(expressions[0]); i++)
 		text_addf(to, "%s, ", expressions[i]);
-	text_add(to,
-	         server_version >= 140000
-	                 ? "CASE WHEN r THEN pg_get_wal_replay_pause_state() <> 'not paused' END"
-	                 : "CASE WHEN r THEN pg_is_wal_replay_paused() END");
+	text_addf(to, "CASE WHEN r THEN %s END", release_of_number(server_version)->paused);
 	text_add(to, " FROM x LEFT JOIN pg_stat_wal_receiver w ON true");
 }
 

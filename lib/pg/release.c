@@ -11,7 +11,47 @@
 
 #define MAJOR(version) ((version) / 10000)
 
-static const int first_good[] = {130021, 140018, 150013, 160009, 170005};
+/* 13 has no word for a pause that is asked for, and cannot compute with positions. */
+#define PAUSED_13 "pg_is_wal_replay_paused()"
+#define PAUSED "pg_get_wal_replay_pause_state() <> 'not paused'"
+#define SLOT_AT_13 "pg_last_wal_replay_lsn()"
+#define SLOT_AT                                                              \
+	"'0/0'::pg_lsn + greatest(pg_wal_lsn_diff(pg_last_wal_replay_lsn()," \
+	" '0/0') - 67108864, 0)"
+
+/* Ascending. */
+static const struct release releases[] = {
+	{13, 130021, 1300, PAUSED_13, SLOT_AT_13, false}, {14, 140018, 1300, PAUSED, SLOT_AT, true},
+	{15, 150013, 1300, PAUSED, SLOT_AT, true},        {16, 160009, 1300, PAUSED, SLOT_AT, true},
+	{17, 170005, 1700, PAUSED, SLOT_AT, true},        {18, 0, 1800, PAUSED, SLOT_AT, true},
+};
+
+#define RELEASES (sizeof(releases) / sizeof(releases[0]))
+
+const struct release *
+release_of(unsigned major)
+{
+	size_t at = RELEASES - 1;
+
+	while (at > 0 && (unsigned)releases[at].major > major)
+		at--;
+	return &releases[at];
+}
+
+const struct release *
+release_of_number(int version)
+{
+	return release_of(version > 0 ? (unsigned)MAJOR(version) : 0);
+}
+
+bool
+release_has_control(uint32_t control)
+{
+	for (size_t i = 0; i < RELEASES; i++)
+		if (releases[i].control == control)
+			return true;
+	return false;
+}
 
 int
 release_number(const char *printed)
@@ -27,10 +67,9 @@ release_number(const char *printed)
 int
 release_needed(int version)
 {
-	for (size_t i = 0; i < sizeof(first_good) / sizeof(first_good[0]); i++)
-		if (MAJOR(version) == MAJOR(first_good[i]))
-			return first_good[i];
-	return 0;
+	const struct release *release = release_of_number(version);
+
+	return MAJOR(version) == release->major ? release->needed : 0;
 }
 
 bool

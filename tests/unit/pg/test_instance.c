@@ -15,6 +15,7 @@
 
 #include "base/pure/lsn.h"
 #include "base/pure/text.h"
+#include "pg/control.h"
 #include "pg/disk.h"
 #include "unit/pg/pair.h"
 
@@ -161,6 +162,37 @@ START_TEST(test_instance_creates_a_primary)
 	                               "'pgaf_replicator')"),
 	                 "3");
 	pair_sql(one, "CREATE TABLE row (n int)");
+}
+END_TEST
+
+/* The layout of its release is what we take it for: the server reads the same. */
+START_TEST(test_instance_reads_the_control_file)
+{
+	static const char sql[] =
+		"SELECT concat_ws(' ', s.system_identifier, checkpoint_lsn, redo_lsn, timeline_id,"
+		" bytes_per_wal_segment, (data_page_checksum_version > 0)::int,"
+		" (current_setting('wal_log_hints') = 'on')::int,"
+		" current_setting('max_connections'), current_setting('max_worker_processes'),"
+		" current_setting('max_wal_senders'),"
+		" current_setting('max_prepared_transactions'),"
+		" current_setting('max_locks_per_transaction'))"
+		" FROM pg_control_system() s, pg_control_checkpoint(), pg_control_init()";
+	struct control control;
+	struct pgaf_error error = {0};
+	char lsn[2][LSN_TEXT_MAX];
+	char read[300];
+	struct text text = TEXT(read);
+
+	ck_assert_msg(control_read(one->pgdata, &control, &error) == 0, "%s", error.text);
+	lsn_format(control.checkpoint, lsn[0]);
+	lsn_format(control.redo, lsn[1]);
+	text_addf(&text, "%llu %s %s %u %u %d %d", (unsigned long long)control.system_identifier,
+	          lsn[0], lsn[1], (unsigned)control.timeline, (unsigned)control.segment_bytes,
+	          (int)control.checksums, (int)control.wal_log_hints);
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		text_addf(&text, " %u", (unsigned)control.limits[i]);
+	ck_assert_str_eq(read, pair_sql(one, sql));
+	ck_assert_int_eq(control.state, CONTROL_IN_PRODUCTION);
 }
 END_TEST
 
@@ -668,6 +700,7 @@ instance_suite(void)
 	tcase_add_unchecked_fixture(tcase, pair_create, pair_remove);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_instance_creates_a_primary);
+	tcase_add_test(tcase, test_instance_reads_the_control_file);
 	tcase_add_test(tcase, test_instance_holds_clients_back);
 	tcase_add_test(tcase, test_instance_repeats_steps);
 	tcase_add_test(tcase, test_instance_resets_what_alter_system_took);

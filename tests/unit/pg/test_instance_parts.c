@@ -225,6 +225,27 @@ START_TEST(test_releases_are_told_apart)
 }
 END_TEST
 
+START_TEST(test_releases_differ_in_one_table)
+{
+	for (unsigned major = 13; major <= 18; major++) {
+		const struct release *release = release_of(major);
+
+		ck_assert_int_eq(release->major, (int)major);
+		ck_assert_ptr_eq(release_of_number((int)major * 10000 + 7), release);
+		ck_assert(release_has_control(release->control));
+		ck_assert(release->sync_method == (major >= 14));
+	}
+	/* What is not known is taken for its neighbour; what its files say is not. */
+	ck_assert_int_eq(release_of(0)->major, 13);
+	ck_assert_int_eq(release_of(12)->major, 13);
+	ck_assert_int_eq(release_of(19)->major, 18);
+	ck_assert_int_eq(release_of_number(-1)->major, 13);
+	ck_assert(release_has_control(1700));
+	ck_assert(!release_has_control(1201));
+	ck_assert(!release_has_control(1900));
+}
+END_TEST
+
 static char directory[] = "/tmp/pgaf-parts-XXXXXX";
 
 static const char *
@@ -280,6 +301,7 @@ main(void)
 	tcase_add_test(tcase, test_hba_holds_back_clients_and_not_our_own);
 	tcase_add_test(tcase, test_observe_parses_names);
 	tcase_add_test(tcase, test_releases_are_told_apart);
+	tcase_add_test(tcase, test_releases_differ_in_one_table);
 	tcase_add_test(tcase, test_disk_removes_and_moves_trees);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
