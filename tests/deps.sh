@@ -5,11 +5,24 @@
 #                                          but compose, which is test and a Docker engine)
 set -euo pipefail
 
+# What is named after its version: the suite's PostgreSQL, and the runtime of its clang.
+suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+case $suite in
+bullseye) postgresql=13 runtime=libclang-common-11-dev ;;
+bookworm) postgresql=15 runtime=libclang-rt-14-dev ;;
+trixie)   postgresql=17 runtime=libclang-rt-19-dev ;;
+forky)    postgresql=18 runtime=libclang-rt-dev ;;
+*)
+	echo "deps.sh: bullseye, bookworm, trixie or forky is needed, not ${suite:-this}" >&2
+	exit 1
+	;;
+esac
+
 demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
 	libpq-dev libuv1-dev libyaml-dev libjansson-dev libmicrohttpd-dev libbsd-dev libncurses-dev
-	postgresql-15 haproxy openssl iproute2 procps util-linux curl
+	postgresql-$postgresql haproxy openssl iproute2 procps util-linux curl
 	python3 python3-psycopg2 python3-yaml"
-test="git g++ binutils ccache clang clang-format libclang-rt-14-dev mandoc shellcheck
+test="git g++ binutils ccache clang clang-format $runtime mandoc shellcheck
 	codespell pmccabe nftables e2fsprogs mount patch tmux python3-pytest gcovr"
 full="clang-tidy valgrind debootstrap"
 compose="docker.io docker-compose debootstrap chromium chromium-driver python3-selenium"

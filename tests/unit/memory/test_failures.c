@@ -545,7 +545,7 @@ keeper_start(void)
 	char pgdata[128];
 	struct pgaf_keeper_options options = {.size = sizeof(options),
 	                                      .pgdata = pgdata,
-	                                      .bindir = "/usr/lib/postgresql/15/bin",
+	                                      .bindir = PGAF_POSTGRES_BIN,
 	                                      .monitors = monitors,
 	                                      .monitor_count = 1,
 	                                      .name = "node1",

@@ -19,7 +19,7 @@
 #include "pg/process.h"
 
 #define STEP_LIMIT PGAF_SECONDS(25)
-#define PSQL "/usr/lib/postgresql/15/bin/psql"
+#define PSQL PGAF_POSTGRES_BIN "/psql"
 
 struct loop *pair_loop;
 struct pair_node pair_nodes[2];

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BIN "/usr/lib/postgresql/15/bin/"
+#define BIN PGAF_POSTGRES_BIN "/"
 
 char scratch_directory[64];
 uint32_t scratch_port;

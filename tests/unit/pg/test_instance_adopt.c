@@ -17,7 +17,7 @@
 #include "pg/disk.h"
 #include "unit/pg/pair.h"
 
-#define BIN "/usr/lib/postgresql/15/bin/"
+#define BIN PGAF_POSTGRES_BIN "/"
 
 static struct pair_node *const node = &pair_nodes[0];
 
