@@ -12,7 +12,6 @@
 
 #include "base/pure/text.h"
 #include "pg/conf.h"
-#include "pg/release.h"
 
 #define INCLUDE_NOTE "# pgaf owns the settings in this file; the include stays the last line."
 #define INCLUDE_LINE "include_if_exists = '" CONF_FILE "'"
@@ -22,24 +21,29 @@
 static const struct {
 	const char *name;
 	const char *value;
+	unsigned since; /* major version; 0 = all */
 } fixed[] = {
-	{"hot_standby", "on"},
-	{"hot_standby_feedback", "on"},
-	{"max_standby_streaming_delay", "1s"},
-	{"max_standby_archive_delay", "1s"},
-	{"wal_retrieve_retry_interval", "20ms"},
-	{"wal_sender_timeout", "5s"},
-	{"wal_receiver_timeout", "5s"},
-	{"max_slot_wal_keep_size", "4GB"},
-	{"wal_keep_size", "64MB"}, /* a rewind copies all of it */
-	{"restart_after_crash", "off"},
-	{"fsync", "on"},
-	{"full_page_writes", "on"},
-	{"synchronous_commit", "on"},
-	{"recovery_target_timeline", "latest"},
-	{"restore_command", ""}, /* it would run in every promotion (PROTOCOL 41) */
-	{"password_encryption", "scram-sha-256"},
-	{"lc_messages", "C"},
+	{"hot_standby", "on", 0},
+	{"hot_standby_feedback", "on", 0},
+	{"max_standby_streaming_delay", "1s", 0},
+	{"max_standby_archive_delay", "1s", 0},
+	{"wal_retrieve_retry_interval", "20ms", 0},
+	{"wal_sender_timeout", "5s", 0},
+	{"wal_receiver_timeout", "5s", 0},
+	{"max_slot_wal_keep_size", "4GB", 0},
+	{"wal_keep_size", "64MB", 0}, /* a rewind copies all of it */
+	{"restart_after_crash", "off", 0},
+	{"fsync", "on", 0},
+	{"full_page_writes", "on", 0},
+	{"synchronous_commit", "on", 0},
+	{"recovery_target_timeline", "latest", 0},
+	{"restore_command", "", 0}, /* it would run in every promotion (PROTOCOL 41) */
+	{"password_encryption", "scram-sha-256", 0},
+	{"lc_messages", "C", 0},
+	/* After a crash every file is synced one by one before recovery begins: seconds. */
+	{"recovery_init_sync_method", "syncfs", 14},
+	/* A node may be away as long as its WAL is there; a peer's slot on a standby is idle. */
+	{"idle_replication_slot_timeout", "0", 18},
 };
 
 /* Calls one function for each owned parameter, so that writing and listing cannot differ. */
@@ -87,10 +91,8 @@ visit_all(const struct conf *conf, struct text *to, visit_fn visit)
 		visit(to, "ssl_ca_file", conf->ca_file);
 	}
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-		visit(to, fixed[i].name, fixed[i].value);
-	/* After a crash every file is synced one by one before recovery begins: seconds. */
-	if (release_of(conf->major)->sync_method)
-		visit(to, "recovery_init_sync_method", "syncfs");
+		if (conf->major >= fixed[i].since)
+			visit(to, fixed[i].name, fixed[i].value);
 	if (conf->wal_level)
 		visit(to, "wal_level", "replica");
 	if (conf->log_hints)

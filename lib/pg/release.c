@@ -21,9 +21,9 @@
 
 /* Ascending. */
 static const struct release releases[] = {
-	{13, 130021, 1300, PAUSED_13, SLOT_AT_13, false}, {14, 140018, 1300, PAUSED, SLOT_AT, true},
-	{15, 150013, 1300, PAUSED, SLOT_AT, true},        {16, 160009, 1300, PAUSED, SLOT_AT, true},
-	{17, 170005, 1700, PAUSED, SLOT_AT, true},        {18, 0, 1800, PAUSED, SLOT_AT, true},
+	{13, 130021, 1300, PAUSED_13, SLOT_AT_13}, {14, 140018, 1300, PAUSED, SLOT_AT},
+	{15, 150013, 1300, PAUSED, SLOT_AT},       {16, 160009, 1300, PAUSED, SLOT_AT},
+	{17, 170005, 1700, PAUSED, SLOT_AT},       {18, 0, 1800, PAUSED, SLOT_AT},
 };
 
 #define RELEASES (sizeof(releases) / sizeof(releases[0]))

@@ -21,8 +21,6 @@ struct release {
 	const char *paused;
 	/* SQL: where a standby's unused slot may stand; less what a peer may be behind (33b). */
 	const char *slot_at;
-	/* recovery_init_sync_method is known. */
-	bool sync_method;
 };
 
 /* For a major version, 15; of one that is not known, the nearest that is. */

@@ -75,7 +75,7 @@ static void
 expect_text(const char *expected)
 {
 	/* Whatever the folder is called. */
-	char *at = strstr(error.text, folder);
+	const char *at = strstr(error.text, folder);
 	char said[512] = "";
 	struct text text = TEXT(said);
 	const char *rest = error.text;
