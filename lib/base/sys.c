@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/glibc.h"
 #include "base/pure/error.h"
 
 int

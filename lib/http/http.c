@@ -24,6 +24,7 @@
 #define CONNECTION_SECONDS 10u
 #define CONNECTION_MEMORY ((size_t)8 * 1024)
 #define LISTEN_BACKLOG 64
+#define CONTENT_TOO_LARGE 413u /* its name differs between releases of libmicrohttpd */
 
 struct http {
 	struct loop *loop;
@@ -134,8 +135,7 @@ requested(void *ctx, struct MHD_Connection *connection, const char *url, const c
 		*state = &begun;
 		if (!is_method(method))
 			return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED);
-		return has_body(connection) ? refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE)
-		                            : MHD_YES;
+		return has_body(connection) ? refuse(connection, CONTENT_TOO_LARGE) : MHD_YES;
 	}
 	if (*upload_size != 0)
 		return MHD_NO;

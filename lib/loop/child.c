@@ -12,10 +12,10 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/glibc.h"
 #include "base/pure/error.h"
 #include "base/sys.h"
 #include "loop/parts.h"

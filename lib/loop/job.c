@@ -168,14 +168,17 @@ start_thread(struct job *job)
 {
 	pthread_attr_t attributes;
 	sigset_t all;
+	sigset_t before;
 	pthread_t thread;
 
 	sigfillset(&all);
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_attr_setsigmask_np(&attributes, &all);
+	/* The new one takes over the mask. */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int failed = pthread_create(&thread, &attributes, job_thread, job);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return failed;
 }
