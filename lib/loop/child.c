@@ -12,6 +12,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,9 +193,9 @@ is_replaced(const char *entry, const char *const *additions)
 	return false;
 }
 
-/* Our environment with additions; only the array is ours. */
+/* Our environment, unless it is not wanted, with additions; only the array is ours. */
 static char **
-merge_environment(const char *const *additions)
+merge_environment(const char *const *additions, bool only)
 {
 	static const char *const none[] = {NULL};
 	size_t count = 1;
@@ -202,14 +203,14 @@ merge_environment(const char *const *additions)
 
 	if (additions == NULL)
 		additions = none;
-	for (size_t i = 0; environ[i] != NULL; i++)
+	for (size_t i = 0; !only && environ[i] != NULL; i++)
 		count++;
 	for (size_t i = 0; additions[i] != NULL; i++)
 		count++;
 	char **merged = calloc(count, sizeof(*merged));
 	if (merged == NULL)
 		return NULL;
-	for (size_t i = 0; environ[i] != NULL; i++)
+	for (size_t i = 0; !only && environ[i] != NULL; i++)
 		if (!is_replaced(environ[i], additions))
 			merged[used++] = environ[i];
 	for (size_t i = 0; additions[i] != NULL; i++)
@@ -233,12 +234,37 @@ init_attributes(posix_spawnattr_t *attributes, bool new_session)
 	posix_spawnattr_setflags(attributes, (short)flags);
 }
 
-/* `out`: the write end of the pipe, unused with an output file. */
+/*
+ * What the child is to read, in memory: a pipe would fill up, and its reader may be gone. -1 when
+ * there is nothing; -2 and errno when it cannot be made.
+ */
+static int
+make_input(const char *input)
+{
+	size_t length = input != NULL ? strlen(input) : 0;
+	int fd = input != NULL ? memfd_create("input", MFD_CLOEXEC) : -1;
+
+	if (input == NULL)
+		return -1;
+	if (fd >= 0 && write(fd, input, length) == (ssize_t)length && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	int failed = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = failed;
+	return -2;
+}
+
+/* `in`: what it reads, or -1; `out`: the write end of the pipe, unused with an output file. */
 static void
-init_actions(posix_spawn_file_actions_t *actions, const struct loop_child_options *options, int out)
+init_actions(posix_spawn_file_actions_t *actions, const struct loop_child_options *options, int in,
+             int out)
 {
 	posix_spawn_file_actions_init(actions);
-	posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (in >= 0)
+		posix_spawn_file_actions_adddup2(actions, in, STDIN_FILENO);
+	else
+		posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (options->output_file != NULL)
 		posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, options->output_file,
 		                                 O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -254,17 +280,25 @@ spawn(struct loop_child *child, const struct loop_child_options *options, int ou
 {
 	posix_spawnattr_t attributes;
 	posix_spawn_file_actions_t actions;
-	char **environment = merge_environment(options->env);
+	int in = make_input(options->input);
+	char **environment = in != -2 ? merge_environment(options->env, options->env_only) : NULL;
 
-	if (environment == NULL)
-		return ENOMEM;
+	if (environment == NULL) {
+		int failed_at = in == -2 ? errno : ENOMEM;
+
+		if (in >= 0)
+			close(in);
+		return failed_at;
+	}
 	init_attributes(&attributes, options->new_session);
-	init_actions(&actions, options, out);
+	init_actions(&actions, options, in, out);
 	int failed = posix_spawn(&child->pid, options->argv[0], &actions, &attributes,
 	                         (char *const *)options->argv, environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	free(environment);
+	if (in >= 0)
+		close(in);
 	return failed;
 }
 
@@ -347,6 +381,12 @@ void
 loop_child_kill(struct loop_child *child, int signal)
 {
 	pidfd_send_signal(child->pidfd, signal, NULL, 0);
+}
+
+void
+loop_child_kill_group(struct loop_child *child, int signal)
+{
+	kill(-child->pid, signal);
 }
 
 bool

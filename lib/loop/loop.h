@@ -87,6 +87,8 @@ struct loop_child;
 struct loop_child_options {
 	const char *const *argv; /* argv[0] is a path */
 	const char *const *env;  /* KEY=VALUE added to the environment, NULL-terminated; NULL */
+	bool env_only;           /* … instead of the environment */
+	const char *input;       /* what it reads from its standard input; NULL: nothing */
 	const char *output_file; /* append stdout+stderr there instead of collecting; NULL */
 	bool new_session;        /* setsid: survives our terminal and our group's signals */
 	void (*ended)(void *ctx, int status, const char *output); /* waitpid status */
@@ -96,6 +98,9 @@ struct loop_child *loop_child_start(struct loop *loop, const struct loop_child_o
                                     struct pgaf_error *error);
 pid_t loop_child_pid(const struct loop_child *child);
 void loop_child_kill(struct loop_child *child, int signal);
+/* With new_session: to all that it started and that did not leave its group. Only before `ended`,
+ * or in it. */
+void loop_child_kill_group(struct loop_child *child, int signal);
 /* Stop waiting; the process goes on (detached). After `ended` the handle is already freed. */
 void loop_child_free(struct loop_child *child);
 /* Whether this is a child that was started here and is not reaped yet, detached ones included: a
