@@ -40,6 +40,8 @@ keeper_new(const struct keeper_options *options, const struct keeper_ops *ops, v
 	keeper->facts.run = ops->random(world) | 1;
 	keeper->facts.fork_lsn = note->fork_lsn;
 	keeper->facts.detached_epoch = note->detached_epoch;
+	/* One that was under way is told of when it is done. */
+	keeper->hooks.promotion = note->role == NOTE_PROMOTING ? 0 : note->promotion;
 	keeper->report_due = PGAF_NEVER;
 	look(keeper);
 	return keeper;

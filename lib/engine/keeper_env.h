@@ -12,6 +12,7 @@
 
 #include <pgaf/log.h>
 
+#include "core/hook.h"
 #include "core/keeper_rules.h"
 #include "core/note.h"
 #include "core/steps.h"
@@ -63,6 +64,9 @@ struct keeper_ops {
 	void (*tune)(void *world, const struct settings *settings);
 	/* The HTTP face changes; must take effect before it returns. */
 	void (*show)(void *world, const struct keeper_status *status);
+	/* Tell the operator's programs, with what show() was last called with; NULL: there are
+	 * none. */
+	void (*hook)(void *world, const struct hook_call *call);
 	/* The engine has ended: exit code of INTERFACE. */
 	void (*ended)(void *world, int code);
 	/* A uniformly random number. */

@@ -300,4 +300,5 @@ status_show(struct keeper *keeper)
 	status.ready = status.route != ROUTE_CLOSED;
 	status.synchronous = report.streaming_admission != 0;
 	keeper->ops->show(keeper->world, &status);
+	hooks_tell(keeper, &status, held_back_until(keeper));
 }

@@ -84,6 +84,8 @@ struct keeper {
 	struct peer_view         peers[PGAF_NODES_MAX];
 	pgaf_time                peer_at[PGAF_NODES_MAX];
 
+	struct hook_watch        hooks; /* what the operator's programs were told */
+
 	/* Leaving. */
 	pgaf_time                leave_at;      /* SIGTERM; 0 no */
 	bool                     ended;
@@ -97,6 +99,10 @@ void report_send(struct keeper *keeper, bool urgent);
 void report_send_if_changed(struct keeper *keeper);
 void status_show(struct keeper *keeper);
 void warn_if_held(struct keeper *keeper);
+
+/* keeper_hooks.c */
+/* `held_back`: why clients are kept out of a running primary; NULL when they are not. */
+void hooks_tell(struct keeper *keeper, const struct keeper_status *status, const char *held_back);
 
 /* keeper_act.c */
 void act(struct keeper *keeper);

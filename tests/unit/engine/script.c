@@ -11,6 +11,7 @@
 #include <pgaf/error.h>
 
 #include "core/codec_field.h"
+#include "core/hook.h"
 
 #define FILE_MAX 262144
 #define SAID_MAX 65536
@@ -23,6 +24,21 @@ script_read(const struct record_spec *spec, pgaf_time now, const char *rest, voi
 
 	ck_assert_msg(record_read(spec, &clock, &rest, record, &error) == 0, "%s", error.text);
 	return rest;
+}
+
+const char *
+script_hook(const struct hook_call *call, char *to, size_t room)
+{
+	struct text line;
+
+	text_init(&line, to, room);
+	text_addf(&line, "hook %s", hook_event_name(call->event));
+	if (call->event == HOOK_ROLE_CHANGE)
+		text_addf(&line, " from %s", hook_role_name(call->before));
+	text_addf(&line, " as %s", hook_role_name(call->role));
+	if (call->reason[0] != '\0')
+		text_addf(&line, ": %s", call->reason);
+	return to;
 }
 
 static char *

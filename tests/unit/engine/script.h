@@ -14,6 +14,7 @@
 
 #include "base/pure/text.h"
 
+struct hook_call;
 struct record_spec;
 
 /* The world of one engine: opened for each case. */
@@ -30,5 +31,8 @@ void script_run(const struct script *script, const char *folder);
 /* key=value pairs of `rest` into a record; returns what follows them. Fails the test. */
 const char *script_read(const struct record_spec *spec, pgaf_time now, const char *rest,
                         void *record);
+
+/* What the operator's programs are told, as a line; returns `to`. */
+const char *script_hook(const struct hook_call *call, char *to, size_t room);
 
 #endif

@@ -42,6 +42,7 @@ struct stand {
 	bool saving;
 	bool claiming;
 	enum route route;
+	bool hooks; /* what is told to the operator's programs is written down */
 	char report[512];
 };
 
@@ -236,6 +237,16 @@ on_show(void *world, const struct keeper_status *status)
 }
 
 static void
+on_hook(void *world, const struct hook_call *call)
+{
+	struct stand *stand = world;
+	char line[400];
+
+	if (stand->hooks)
+		say(stand, script_hook(call, line, sizeof(line)));
+}
+
+static void
 on_ended(void *world, int code)
 {
 	char line[64];
@@ -274,6 +285,7 @@ static const struct keeper_ops ops = {
 	.watch_peers = on_watch_peers,
 	.tune = on_tune,
 	.show = on_show,
+	.hook = on_hook,
 	.ended = on_ended,
 	.random = on_random,
 	.log = on_log,
@@ -514,6 +526,8 @@ command_scene(struct stand *stand, const char *word, const char *rest)
 		script_read(&SPEC(seen_fields), 0, rest, &stand->seen);
 	} else if (strcmp(word, "fit") == 0) {
 		stand->seen.vetoes = 0;
+	} else if (strcmp(word, "hooks") == 0) {
+		stand->hooks = true;
 	} else if (strcmp(word, "blind") == 0) {
 		stand->blind = strcmp(rest, "on") == 0;
 	} else {
