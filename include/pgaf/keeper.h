@@ -83,6 +83,13 @@ struct pgaf_keeper_options {
 	/** A file of SQL that psql runs in `dbname`, as its owner, when that database is made:
 	 * all of it or nothing, before the database has its name. Default: none. */
 	const char *init_file;
+
+	/** Programs, by absolute path, that are called when this node changes its role, when a
+	 * failover made it the primary, when its redundancy is lost or back, and when it is stuck;
+	 * see pgaf-keeper(1). */
+	const char *const *hooks;
+	size_t      hook_count;
+	pgaf_time   hook_limit;         /**< for one run; 0 = 10 s */
 };
 
 /**

@@ -32,6 +32,9 @@ struct settings {
 	bool     keep_running;
 	bool     allow_old_minor;
 	char     confirm_recovery[8];
+	struct option_list hooks;
+	const char *hook_files[OPTION_LIST_MAX]; /* its items */
+	pgaf_time hook_limit;
 };
 
 #define AT(member)   .offset = offsetof(struct settings, member)
@@ -90,6 +93,11 @@ static const struct option_spec specs[] = {
 	{.name = "confirm-recovery", .type = OPTION_CHOICE, TEXT_AT(confirm_recovery),
 	 .initial = "auto", .choices = "auto|always|never",
 	 .doc = "keep clients out of a restarted primary until standbys have what it recovered"},
+	{.name = "hook", .type = OPTION_LIST, AT(hooks), .argument = "FILE",
+	 .doc = "a program to call on changes of role, failover, lost redundancy, being stuck"},
+	{.name = "hook-limit", .type = OPTION_DURATION, AT(hook_limit), .initial = "10s",
+	 .least = PGAF_MSEC(100), .most = PGAF_SECONDS(3600), .argument = "TIME",
+	 .doc = "how long one run of a hook may take"},
 	{.name = "bindir", .type = OPTION_TEXT, DAEMON_TEXT(bindir), .argument = "DIR",
 	 .doc = "PostgreSQL's programs; default: those of the data's version"},
 	DAEMON_OPTIONS("/etc/pgaf/keeper.yml"),
@@ -104,6 +112,7 @@ make_options(struct settings *s)
 
 	lists_borrow(&s->monitors, s->monitor_uris);
 	lists_borrow(&common->client_networks, common->networks);
+	lists_borrow(&s->hooks, s->hook_files);
 	return (struct pgaf_keeper_options){
 		.size                 = sizeof(struct pgaf_keeper_options),
 		.pgdata               = lists_given(common->pgdata),
@@ -141,6 +150,9 @@ make_options(struct settings *s)
 		.keep_running         = s->keep_running,
 		.allow_old_minor      = s->allow_old_minor,
 		.confirm_recovery     = s->confirm_recovery,
+		.hooks                = s->hook_files,
+		.hook_count           = s->hooks.count,
+		.hook_limit           = s->hook_limit,
 		.log_level            = daemon_log_level(common),
 	};
 }

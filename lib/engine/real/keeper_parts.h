@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engine/keeper_env.h"
 #include "engine/real/home.h"
+#include "engine/real/hooks.h"
 #include "engine/real/identity.h"
 #include "http/keeper_pages.h"
 #include "pg/instance.h"
@@ -41,6 +42,7 @@ struct pgaf_keeper {
 	struct instance   *instance;
 	struct link       *link;
 	struct http       *http;
+	struct hooks      *hooks;  /* NULL without any */
 	struct keeper     *engine; /* NULL until we are registered */
 	struct loop_timer *timer;  /* the engine's deadline */
 	struct loop_timer *nag;    /* says again what is waited for */
@@ -61,6 +63,7 @@ struct pgaf_keeper {
 	char               link_error[256]; /* why the session is not open */
 	struct keeper_page_data page;
 	uint64_t           last_promotion;
+	uint64_t           hook_number; /* events told since it started */
 
 	bool               ended;
 	int                exit_code;
@@ -82,6 +85,12 @@ int keeper_start_look(struct pgaf_keeper *keeper, struct pgaf_error *error);
 void keeper_start_go(struct pgaf_keeper *keeper);
 void keeper_start_nag(void *ctx);
 void keeper_start_echo(void *ctx);
+
+/* ---- keeper_hooks.c: the operator's programs ------------------------------------ */
+int keeper_hooks_check(const struct pgaf_keeper_options *options, struct pgaf_error *error);
+int keeper_hooks_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                      struct pgaf_error *error);
+void keeper_hooks_call(void *world, const struct hook_call *call);
 
 /* ---- keeper_world.c: what the engine may ask for -------------------------------- */
 extern const struct keeper_ops keeper_world_ops;

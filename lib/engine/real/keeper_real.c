@@ -267,6 +267,9 @@ keeper_prepare(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *opt
 	result = keeper_check_init(options, error);
 	if (result < 0)
 		return result;
+	result = keeper_hooks_check(options, error);
+	if (result < 0)
+		return result;
 	result = keeper_take_confirm(keeper, api_text(options->confirm_recovery, "auto"), error);
 	if (result < 0)
 		return result;
@@ -305,6 +308,9 @@ keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *option
 	if (result < 0)
 		return result;
 	keeper_warn(keeper, options);
+	result = keeper_hooks_make(keeper, options, error);
+	if (result < 0)
+		return result;
 	result = keeper_make_http(keeper, options, error);
 	return result < 0 ? result : keeper_start_look(keeper, error);
 }
@@ -364,6 +370,7 @@ pgaf_keeper_free(struct pgaf_keeper *keeper)
 		keeper->link->ops->free(keeper->link);
 	if (keeper->instance)
 		instance_free(keeper->instance);
+	hooks_free(keeper->hooks);
 	loop_timer_free(keeper->timer);
 	loop_timer_free(keeper->nag);
 	loop_timer_free(keeper->echo);

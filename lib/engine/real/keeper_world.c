@@ -412,6 +412,7 @@ const struct keeper_ops keeper_world_ops = {
 	.watch_peers = keeper_world_watch_peers,
 	.tune        = keeper_world_tune,
 	.show        = keeper_world_show,
+	.hook        = keeper_hooks_call,
 	.ended       = keeper_world_ended,
 	.random      = keeper_world_random,
 	.log         = keeper_world_log,

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef REAL_HOOKS_H
+#define REAL_HOOKS_H
+
+/*
+ * The operator's programs. Each is told of every event, in order and one at a
+ * time. While one still runs, what it would be told next waits; of one topic
+ * only the newest does, and that the one before it is left out is logged.
+ * Nothing waits for a program: it is started from a turn of its own, through a
+ * shell, so that a file that cannot be read hangs that shell and nobody else,
+ * and is ended with all that it started when its time is over.
+ */
+
+#include "base/variables.h"
+#include "base/log.h"
+#include "core/hook.h"
+#include "loop/loop.h"
+
+struct hooks;
+
+struct hooks_options {
+	const char *const *files; /* absolute paths; copied */
+	size_t count;
+	pgaf_time limit;             /* for one run */
+	const struct logger *logger; /* borrowed */
+};
+
+struct hooks *hooks_new(struct loop *loop, const struct hooks_options *options,
+                        struct pgaf_error *error);
+/* What runs goes on by itself; what waits is not run. Both are logged. */
+void hooks_free(struct hooks *hooks);
+
+void hooks_run(struct hooks *hooks, enum hook_event event, const struct variable *told,
+               size_t count);
+
+#endif
