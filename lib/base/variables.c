@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
+/* Two writings of one list. */
+
 #include "base/variables.h"
 
 #include <ctype.h>

@@ -6,10 +6,11 @@
 
 #include "http/keeper_metrics.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "http/exposition.h"
 
 struct page_writer {
 	FILE *out;
@@ -25,22 +26,9 @@ struct metric {
 };
 
 static void
-add_escaped(FILE *out, const char *string)
-{
-	for (const char *at = string; *at != '\0'; at++) {
-		if (*at == '\n')
-			fputs("\\n", out);
-		else if (*at == '\\' || *at == '"')
-			fprintf(out, "\\%c", *at);
-		else
-			fputc(*at, out);
-	}
-}
-
-static void
 add_head(struct page_writer *page, const char *name, const char *type, const char *help)
 {
-	fprintf(page->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	exposition_head(page->out, name, type, help);
 }
 
 /* `label` and `word` may be NULL. Seconds are given in thousandths. */
@@ -49,18 +37,18 @@ add_sample(struct page_writer *page, const char *name, const char *label, const 
            uint64_t value)
 {
 	fprintf(page->out, "%s{formation=\"", name);
-	add_escaped(page->out, page->data->formation);
+	exposition_escape(page->out, page->data->formation);
 	fprintf(page->out, "\",group=\"%u\",name=\"", page->data->group_id);
-	add_escaped(page->out, page->data->name);
+	exposition_escape(page->out, page->data->name);
 	if (label != NULL) {
 		fprintf(page->out, "\",%s=\"", label);
-		add_escaped(page->out, word);
+		exposition_escape(page->out, word);
 	}
-	/* Not by floating point, whose decimal mark is the locale's. */
+	fputs("\"}", page->out);
 	if (strstr(name, "_seconds") != NULL)
-		fprintf(page->out, "\"} %" PRIu64 ".%03" PRIu64 "\n", value / 1000, value % 1000);
+		exposition_milliseconds(page->out, value);
 	else
-		fprintf(page->out, "\"} %" PRIu64 "\n", value);
+		exposition_value(page->out, value);
 }
 
 /* ---- single numbers ----------------------------------------------------------------------- */
@@ -99,6 +87,17 @@ writes(const struct keeper_page_data *data)
 	return data->report.pg == PG_PRIMARY;
 }
 
+static uint64_t
+standbys_ready(const struct keeper_page_data *data)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < data->report.member_count; i++)
+		if (data->report.members[i].streaming && data->report.members[i].admission != 0)
+			count++;
+	return count;
+}
+
 ALWAYS(up, answers(data))
 ALWAYS(ready, data->ready)
 ALWAYS(epoch, data->report.epoch)
@@ -116,6 +115,7 @@ WHEN(synchronous, is_standby(data), data->synchronous)
 WHEN(replay_lag, is_standby(data), data->report.replay_lag_ms)
 WHEN(waiters, writes(data), data->seen.waiters)
 WHEN(waiters_age, writes(data), data->report.waiters_ms)
+WHEN(standbys, writes(data), standbys_ready(data))
 WHEN(slot_retained, answers(data), data->seen.slot_retained)
 WHEN(disk_free, data->seen.disk_free != 0, data->seen.disk_free)
 WHEN(disk_heartbeat, data->report.disk_ms != UINT32_MAX, data->report.disk_ms)
@@ -149,6 +149,8 @@ static const struct metric metrics[] = {
          replay_lag},
 	{"pgaf_streaming", "gauge", "1 while this standby streams from its upstream.", streaming},
 	{"pgaf_synchronous", "gauge", "1 while commits may wait for this standby.", synchronous},
+	{"pgaf_standbys_ready", "gauge",
+         "Standbys that stream from this primary and that commits may wait for.", standbys},
 	{"pgaf_waiting_commits", "gauge", "Sessions that wait for a synchronous standby.", waiters},
 	{"pgaf_waiting_commits_age_seconds", "gauge",
          "How long the oldest of them has waited without progress.", waiters_age},
@@ -174,6 +176,8 @@ add_states(struct page_writer *page)
 
 	add_head(page, "pgaf_version_info", "gauge", "Always 1; the label is the version.");
 	add_sample(page, "pgaf_version_info", "version", PGAF_VERSION, 1);
+	add_head(page, "pgaf_build_info", "gauge", "Always 1; the label is the version.");
+	add_sample(page, "pgaf_build_info", "version", PGAF_VERSION, 1);
 	add_head(page, "pgaf_role", "gauge", "1 for the role that PostgreSQL runs in.");
 	add_sample(page, "pgaf_role", "role", "primary", report->pg == PG_PRIMARY);
 	add_sample(page, "pgaf_role", "role", "replica", report->pg == PG_STANDBY);
@@ -208,6 +212,34 @@ add_promotion(struct page_writer *page)
 	add_sample(page, name, "phase", "claim", report->claim_ms);
 	add_sample(page, name, "phase", "promote", report->promote_ms);
 	add_sample(page, name, "phase", "open", report->open_ms);
+}
+
+/* Of all promotions since the keeper was started; there from the first scrape on, so that the
+ * first promotion is an increase. */
+static void
+add_phases(struct page_writer *page)
+{
+	static const char *const phases[] = {"claim", "promote"};
+	const char *name = "pgaf_promotion_phase_seconds";
+	const struct histogram *histograms[] = {&page->data->claims, &page->data->promotes};
+
+	add_head(page, name, "histogram", "How long steps of this node's promotions took.");
+	for (size_t i = 0; i < 2; i++) {
+		char *labels = NULL;
+		size_t length = 0;
+		FILE *out = open_memstream(&labels, &length);
+
+		if (out == NULL)
+			continue;
+		fputs("formation=\"", out);
+		exposition_escape(out, page->data->formation);
+		fprintf(out, "\",group=\"%u\",name=\"", page->data->group_id);
+		exposition_escape(out, page->data->name);
+		fprintf(out, "\",phase=\"%s\"", phases[i]);
+		if (fclose(out) == 0)
+			exposition_histogram(page->out, name, labels, histograms[i]);
+		free(labels);
+	}
 }
 
 static const char *
@@ -293,6 +325,7 @@ keeper_metrics(const struct keeper_page_data *data)
 	}
 	add_vetoes(&page);
 	add_promotion(&page);
+	add_phases(&page);
 	add_members(&page);
 	add_peers(&page);
 	if (fclose(page.out) == 0)

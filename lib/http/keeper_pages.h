@@ -6,6 +6,7 @@
 
 #include "core/note.h"
 #include "core/steps.h"
+#include "http/exposition.h"
 #include "http/http.h"
 
 /* A copy of what the keeper engine shows (engine/keeper_env.h, struct keeper_status). */
@@ -26,7 +27,8 @@ struct keeper_page_data {
 	pgaf_node_id primary;
 	uint32_t peer_count;
 	struct peer peers[PGAF_NODES_MAX];
-	uint64_t promotions; /* since this keeper started */
+	uint64_t promotions; /* since this keeper started, and how long their steps took */
+	struct histogram claims, promotes;
 };
 
 void keeper_page(const struct keeper_page_data *data, const struct http_request *request,

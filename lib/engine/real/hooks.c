@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
+/* Messages wait in a place per topic of each program; one timer per program starts and ends it. */
+
 #include "engine/real/hooks.h"
 
 #include <signal.h>

@@ -356,6 +356,8 @@ keeper_world_show(void *world, const struct keeper_status *status)
 	if (page->primary_open && !was_open && status->note->promotion != keeper->last_promotion) {
 		keeper->last_promotion = status->note->promotion;
 		page->promotions++;
+		histogram_add(&page->claims, page->report.claim_ms);
+		histogram_add(&page->promotes, page->report.promote_ms);
 	}
 }
 

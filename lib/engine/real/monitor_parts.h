@@ -97,6 +97,10 @@ void monitor_group_store(struct monitor_group *group, bool open);
 void monitor_group_load(struct monitor_group *group);
 void monitor_group_ask_reports(struct monitor_group *group);
 
+/* ---- monitor_metrics.c ------------------------------------------------------------- */
+/* The body of /metrics; malloc'ed, NULL when out of memory. */
+char *monitor_pages_metrics(struct pgaf_monitor *monitor);
+
 /* ---- monitor_pages.c: the HTTP face -------------------------------------------------- */
 void monitor_pages_answer(void *ctx, const struct http_request *request,
                           struct http_answer *answer);

@@ -349,6 +349,7 @@ END_TEST
 
 /* ---- metrics ------------------------------------------------------------------------------ */
 
+#define PHASE "pgaf_promotion_phase_seconds"
 #define PLACE "formation=\"default\",group=\"2\",name=\"node1\""
 
 static void
@@ -366,6 +367,7 @@ START_TEST(test_metrics_of_a_primary)
 	struct keeper_page_data data = primary();
 
 	data.report.disk_ms = 12;
+	histogram_add(&data.claims, 7);
 	data.report.vetoes = VETO_BIT(DISK_FULL);
 	struct http_answer answer = get(&data, "/metrics");
 	ck_assert_ptr_nonnull(strstr(answer.type, "version=0.0.4"));
@@ -378,6 +380,9 @@ START_TEST(test_metrics_of_a_primary)
 	expect_sample(answer.body, "pgaf_promotions_total{" PLACE "} 2");
 	expect_sample(answer.body, "pgaf_last_promotion_seconds{" PLACE ",phase=\"claim\"} 0.007");
 	expect_sample(answer.body, "pgaf_last_promotion_seconds{" PLACE ",phase=\"open\"} 1.203");
+	expect_sample(answer.body, PHASE "_bucket{" PLACE ",phase=\"claim\",le=\"0.01\"} 1");
+	expect_sample(answer.body, PHASE "_count{" PLACE ",phase=\"promote\"} 0");
+	expect_sample(answer.body, "pgaf_standbys_ready{" PLACE "} 1");
 	expect_sample(answer.body, "pgaf_slot_retained_bytes{" PLACE "} 4096");
 	expect_sample(answer.body, "pgaf_disk_free_bytes{" PLACE "} 123456789012345");
 	expect_sample(answer.body, "pgaf_disk_heartbeat_seconds{" PLACE "} 0.012");
@@ -417,6 +422,7 @@ START_TEST(test_metrics_have_their_heads)
 	struct keeper_page_data data = primary();
 	struct http_answer answer = get(&data, "/metrics");
 	char name[64] = "";
+	bool histogram = false;
 
 	for (const char *line = answer.body; *line != '\0'; line = strchr(line, '\n') + 1) {
 		char head[128] = "";
@@ -431,10 +437,14 @@ START_TEST(test_metrics_have_their_heads)
 			text = TEXT(head);
 			text_addf(&text, "# TYPE %s ", name);
 			ck_assert_int_eq(strncmp(line, head, strlen(head)), 0);
+			histogram = strncmp(line + strlen(head), "histogram\n", 10) == 0;
 			continue;
 		}
 		ck_assert_int_eq(strncmp(line, name, strlen(name)), 0);
-		ck_assert_int_eq(line[strlen(name)], '{');
+		if (histogram)
+			ck_assert_int_eq(strncmp(line + strlen(name), "_", 1), 0);
+		else
+			ck_assert_int_eq(line[strlen(name)], '{');
 	}
 	free(answer.body);
 }
