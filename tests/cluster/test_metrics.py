@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: PostgreSQL
+"""What examples/monitoring promises, held against a real cluster and a real Prometheus."""
+import json
+import os
+import re
+import urllib.request
+
+import pytest
+
+from harness import proc
+from harness.cluster import ROOT
+from harness.ports import free_port
+
+HERE = os.path.join(ROOT, "examples", "monitoring")
+RULES = os.path.join(HERE, "pgaf-alerts.yml")
+
+pytestmark = pytest.mark.full
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=5) as reply:
+        return reply.read().decode()
+
+
+def places(cluster):
+    return [f"127.0.0.1:{cluster.monitor.http_port}"] + \
+        [f"127.0.0.1:{node.http_port}" for node in cluster.nodes]
+
+
+def names_used(name):
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
+        return set(re.findall(r"(?<![\w/])pgaf_[a-z_]+", f.read()))
+
+
+def test_every_metric_of_rules_and_dashboard_is_in_a_scrape(ready):
+    """Of monitor, primary and standby together; promtool finds nothing wrong with any."""
+    used = names_used("pgaf-alerts.yml") | names_used("pgaf-dashboard.json")
+    # How far a standby is behind is known when its upstream has said how far it is.
+    ready.primary().sql("SELECT pg_switch_wal()")
+    bodies = []
+
+    def missing():
+        bodies[:] = [fetch(f"http://{place}/metrics") for place in places(ready)]
+        lines = "\n".join(bodies).split("\n")
+        return used - {re.split("[{ ]", line)[0] for line in lines}
+    proc.wait_for(lambda: not missing(), 15, lambda: f"in no scrape: {missing()}", 0.2)
+    for body in bodies:
+        lint = proc.run(["promtool", "check", "metrics"], stdin=body, check=False)
+        assert lint.returncode == 0, lint.stdout + lint.stderr
+
+
+def test_promtool(ready):
+    """The rules are right, and each of them fires in a test."""
+    assert ready
+    for argv in (["check", "rules", RULES],
+                 ["check", "config", os.path.join(HERE, "prometheus.yml")],
+                 ["test", "rules", os.path.join(HERE, "pgaf-alerts-test.yml")]):
+        print(proc.run(["promtool", *argv]).stdout)
+
+
+class Prometheus:
+    """A real one, which scrapes the cluster each second; its alerts do not wait."""
+
+    def __init__(self, cluster, directory):
+        self.port = free_port()
+        home = proc.make_directory(os.path.join(directory, "prometheus"))
+        with open(RULES, encoding="utf-8") as f:
+            rules = re.sub(r"^ +for: .*\n", "", f.read(), flags=re.M)
+        config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                  "rule_files": [f"{home}/rules.yml"],
+                  "scrape_configs": [{"job_name": "pgaf",
+                                      "static_configs": [{"targets": places(cluster)}]}]}
+        for name, text in (("rules.yml", rules), ("prometheus.yml", json.dumps(config))):
+            with open(os.path.join(home, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        self.daemon = proc.Daemon(
+            "prometheus",
+            ["prometheus", f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/db",
+             f"--web.listen-address=127.0.0.1:{self.port}"], os.path.join(directory, "prom.log"))
+
+    def ask(self, path):
+        try:
+            return json.loads(fetch(f"http://127.0.0.1:{self.port}/api/v1/{path}"))["data"]
+        except OSError:
+            return None
+
+    def healthy(self):
+        found = self.ask("targets") or {"activeTargets": []}
+        return [t["health"] for t in found["activeTargets"]]
+
+    def firing(self):
+        found = self.ask("alerts") or {"alerts": []}
+        return {a["labels"]["alertname"] for a in found["alerts"] if a["state"] == "firing"}
+
+
+@pytest.fixture
+def prometheus(ready, directory):
+    server = Prometheus(ready, directory)
+    server.daemon.start()
+    yield server
+    server.daemon.stop()
+
+
+def test_prometheus_scrapes_and_alerts(ready, prometheus):
+    """All is quiet; the standby dies, a failover is made of it, the primary's keeper dies."""
+    proc.wait_for(lambda: prometheus.healthy() == ["up"] * 3, 20,
+                  lambda: f"all is scraped: {prometheus.healthy()}\n{prometheus.daemon.log_tail()}")
+    proc.wait_for(lambda: not prometheus.firing() - {"PgafFailover"}, 20,
+                  lambda: f"no alert: {prometheus.firing()}")
+
+    ready.ctl("perform", "switchover")
+    ready.wait_settled(30)
+    standby = ready.standby()
+    standby.kill_everything()
+
+    def told(*names):
+        proc.wait_for(lambda: set(names) <= prometheus.firing(), 20,
+                      lambda: f"{names}: {prometheus.firing()}")
+    told("PgafNoRedundancy", "PgafNodeDown")
+    standby.start()
+    ready.wait_settled(30)
+    proc.wait_for(lambda: not prometheus.firing() & {"PgafNoRedundancy", "PgafNodeDown"}, 20,
+                  lambda: f"quiet again: {prometheus.firing()}")
+    standby.kill_keeper()
+    told("PgafKeeperGone")
