@@ -69,20 +69,19 @@ events_print(const PGresult *result)
 }
 
 static json_t *
-json_of_event(const PGresult *result, int row)
+json_of_row(const PGresult *result, int row)
 {
-	json_t *object = json_object();
-
-	json_set_number(object, "event_id", cell_number(result, row, "event_id"));
-	json_set_text(object, "time", cell(result, row, "iso"));
-	json_set_number(object, "epoch", cell_number(result, row, "epoch"));
-	json_set_number(object, "node_id", cell_number(result, row, "node_id"));
-	json_set_text(object, "node_name", cell(result, row, "node_name"));
-	json_set_text(object, "reported_state", cell(result, row, "reported"));
-	json_set_text(object, "assigned_state", cell(result, row, "goal"));
-	json_set_number(object, "rule", cell_number(result, row, "rule"));
-	json_set_text(object, "description", cell(result, row, "text"));
-	return object;
+	return json_of_event(&(struct view_event){
+		.id = cell_number(result, row, "event_id"),
+		.time = cell(result, row, "iso"),
+		.epoch = cell_number(result, row, "epoch"),
+		.node = (pgaf_node_id)cell_number(result, row, "node_id"),
+		.node_name = cell(result, row, "node_name"),
+		.reported = cell(result, row, "reported"),
+		.assigned = cell(result, row, "goal"),
+		.rule = (uint32_t)cell_number(result, row, "rule"),
+		.text = cell(result, row, "text"),
+	});
 }
 
 static json_t *
@@ -91,7 +90,7 @@ json_of_events(const PGresult *result)
 	json_t *list = json_array();
 
 	for (int row = 0; row < PQntuples(result); row++)
-		json_array_append_new(list, json_of_event(result, row));
+		json_array_append_new(list, json_of_row(result, row));
 	return list;
 }
 
@@ -100,7 +99,7 @@ static void
 lines_print_json(const PGresult *result)
 {
 	for (int row = 0; row < PQntuples(result); row++) {
-		json_t *object = json_of_event(result, row);
+		json_t *object = json_of_row(result, row);
 		json_dumpf(object, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(object);

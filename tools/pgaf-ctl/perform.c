@@ -12,7 +12,6 @@
 #include "core/rules.h"
 #include "pgaf-ctl/dry_run.h"
 #include "pgaf-ctl/events.h"
-#include "pgaf-ctl/explain.h"
 #include "pgaf-ctl/print.h"
 
 /* Reports are told on no channel an operator may listen to. */
@@ -38,7 +37,7 @@ detail_lines(const struct view *view, const struct view_group *group)
 	char lines[4096] = "";
 	struct text text = TEXT(lines);
 
-	explain_group(view, group, &text);
+	view_waits(view, group, &text);
 	for (const char *at = lines; *at != '\0';) {
 		size_t length = strcspn(at, "\n");
 		if (length > 0)

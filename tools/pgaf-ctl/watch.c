@@ -18,7 +18,6 @@
 #include "core/dry_run.h"
 #include "core/why.h"
 #include "pgaf-ctl/events.h"
-#include "pgaf-ctl/explain.h"
 #include "pgaf-ctl/terminal.h"
 #include "pgaf-ctl/view.h"
 
@@ -122,8 +121,8 @@ explain_fill(struct watch *watch, const struct view_group *group, struct text *t
 
 	text_copy(watch->picture.head, sizeof(watch->picture.head), "Explain");
 	text_add(to, watch->picture.state);
-	explain_group(&watch->view, group, to);
-	explain_advice(&watch->view, group, to);
+	view_waits(&watch->view, group, to);
+	view_advice(&watch->view, group, to);
 	for (uint32_t i = 0; group->has_picture && i < picture->count; i++) {
 		text_addf(to, "\nRules that one fact keeps from applying to %s:\n",
 		          picture->nodes[i].name);
@@ -191,7 +190,7 @@ picture_fill(struct watch *watch)
 		text_addf(&title, "  one of %zu groups", watch->view.group_count);
 	if (group->has_picture)
 		explain_group_state(&group->picture, VIEW_NOW, &state);
-	explain_group(&watch->view, group, &waiting);
+	view_waits(&watch->view, group, &waiting);
 }
 
 /* ---- reading -------------------------------------------------------------------------- */
