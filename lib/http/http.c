@@ -5,10 +5,9 @@
  * their bodies refused unread.
  */
 
-#include "http/http.h"
+#include "http/http_parts.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "base/options.h"
 #include "base/pure/error.h"
+#include "base/pure/text.h"
 #include "base/sys.h"
 
 #define CONNECTIONS_MAX 64u
@@ -26,36 +26,52 @@
 #define LISTEN_BACKLOG 64
 #define CONTENT_TOO_LARGE 413u /* its name differs between releases of libmicrohttpd */
 
-struct http {
-	struct loop *loop;
-	struct MHD_Daemon *daemon;
-	struct loop_watch *watch;
-	struct loop_timer *timer;
-	http_handler_fn handler;
-	void *ctx;
-};
-
 /* ---- one request -------------------------------------------------------------------------- */
 
-static enum MHD_Result
-send_answer(struct MHD_Connection *connection, const struct http_answer *answer)
+static struct MHD_Response *
+make_response(struct MHD_Connection *connection, const struct http_answer *answer)
 {
 	char *body = answer->body;
+
+	if (answer->stream != NULL)
+		return http_stream_answer(answer->stream, connection);
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		body != NULL ? strlen(body) : 0, body != NULL ? body : "",
 		body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-
-	if (response == NULL) {
+	if (response == NULL)
 		free(body);
-		return MHD_NO;
-	}
+	return response;
+}
+
+static void
+add_headers(struct MHD_Response *response, const struct http_answer *answer)
+{
+	char seconds[16] = "";
+	struct text text = TEXT(seconds);
+
 	if (answer->type != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, OPTIONS");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (answer->policy[0] != '\0')
+		MHD_add_response_header(response, "Content-Security-Policy", answer->policy);
+	text_addf(&text, "%u", answer->retry_after);
+	if (answer->retry_after > 0)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 	if (answer->status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 		                        "Basic realm=\"pgaf\", charset=\"UTF-8\"");
+}
+
+static enum MHD_Result
+send_answer(struct MHD_Connection *connection, const struct http_answer *answer)
+{
+	struct MHD_Response *response = make_response(connection, answer);
+
+	if (response == NULL)
+		return MHD_NO;
+	add_headers(response, answer);
 	enum MHD_Result result =
 		MHD_queue_response(connection, (unsigned int)answer->status, response);
 	MHD_destroy_response(response);
@@ -82,6 +98,31 @@ static const char *
 find_argument(const struct http_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->internal, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static const char *
+find_header(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->internal, MHD_HEADER_KIND, name);
+}
+
+static struct http_peer
+peer_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct http_peer peer = {.bytes = {[10] = 0xff, [11] = 0xff}};
+
+	if (info != NULL && info->client_addr->sa_family == AF_INET6) {
+		struct sockaddr_in6 six;
+		memcpy(&six, info->client_addr, sizeof(six));
+		memcpy(peer.bytes, &six.sin6_addr, sizeof(peer.bytes));
+	} else if (info != NULL && info->client_addr->sa_family == AF_INET) {
+		struct sockaddr_in four;
+		memcpy(&four, info->client_addr, sizeof(four));
+		memcpy(peer.bytes + 12, &four.sin_addr, sizeof(four.sin_addr));
+	}
+	return peer;
 }
 
 static bool
@@ -111,6 +152,8 @@ answer(struct http *http, struct MHD_Connection *connection, struct http_request
 	char *user = MHD_basic_auth_get_username_password(connection, &password);
 
 	request->argument = find_argument;
+	request->header = find_header;
+	request->peer = peer_of(connection);
 	request->user = user;
 	request->password = password;
 	request->internal = connection;
@@ -248,8 +291,8 @@ listen_on(const char *address, struct pgaf_error *error)
 static struct MHD_Daemon *
 start_daemon(struct http *http, int fd)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, requested, http,
-	                        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, requested,
+	                        http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 	                        CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS,
 	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
 	                        MHD_OPTION_END);
@@ -289,6 +332,7 @@ http_new(struct loop *loop, const char *address, http_handler_fn handler, void *
 		return NULL;
 	}
 	*http = (struct http){.loop = loop, .handler = handler, .ctx = ctx};
+	TAILQ_INIT(&http->streams);
 	if (start(http, address, error) < 0) {
 		http_free(http);
 		return NULL;
@@ -303,6 +347,8 @@ http_free(struct http *http)
 		return;
 	loop_watch_free(http->watch);
 	loop_timer_free(http->timer);
+	http->timer = NULL;
+	http_streams_end(http);
 	if (http->daemon != NULL)
 		MHD_stop_daemon(http->daemon);
 	free(http);

@@ -5,17 +5,26 @@
 /*
  * A small HTTP server in the loop (libmicrohttpd in epoll mode): GET, HEAD and
  * OPTIONS, answered from memory by one function. Never blocks, never runs SQL.
+ * Connections, what they send and what waits for them are all bounded.
  */
 
 #include "loop/loop.h"
 
 struct http;
+struct http_stream;
+
+/* Whom a request comes from: an IPv6 address, or an IPv4 address mapped into one. */
+struct http_peer {
+	unsigned char bytes[16];
+};
 
 struct http_request {
 	const char *method; /* GET, HEAD, OPTIONS */
 	const char *path;   /* "/primary", without the query */
 	/* NULL = absent */
 	const char *(*argument)(const struct http_request *request, const char *name);
+	const char *(*header)(const struct http_request *request, const char *name);
+	struct http_peer peer;
 	const char *user; /* basic authentication; NULL when absent */
 	const char *password;
 	void *internal;
@@ -25,6 +34,9 @@ struct http_answer {
 	int status;
 	const char *type; /* static: "application/json" */
 	char *body;       /* malloc'ed; freed by the server; NULL = empty */
+	struct http_stream *stream; /* instead of a body: it is sent as it is written */
+	char policy[256];           /* Content-Security-Policy; "" = none */
+	unsigned retry_after;       /* seconds; 0 = nothing is said */
 };
 
 typedef void (*http_handler_fn)(void *ctx, const struct http_request *request,
@@ -38,5 +50,17 @@ typedef void (*http_handler_fn)(void *ctx, const struct http_request *request,
 struct http *http_new(struct loop *loop, const char *address, http_handler_fn handler, void *ctx,
                       struct pgaf_error *error);
 void http_free(struct http *http);
+
+/* ---- answers without an end ------------------------------------------------------- */
+#define HTTP_STREAMS_MAX 16
+#define HTTP_STREAM_ROOM ((size_t)1024 * 1024) /* what may wait for a slow reader */
+
+/*
+ * For `answer->stream` of a GET, NULL when there are too many. It ends by itself: when the other
+ * side goes, is too slow, or the server is freed; `gone` is called last, and the stream must not
+ * be touched from there on.
+ */
+struct http_stream *http_stream_new(struct http *http, void (*gone)(void *ctx), void *ctx);
+void http_stream_write(struct http_stream *stream, const char *bytes, size_t count);
 
 #endif

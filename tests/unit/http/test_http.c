@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* The server over real sockets, client and server turned by one loop. */
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,13 +10,19 @@
 
 #include "base/pure/text.h"
 #include "http/http.h"
+#include "unit/http/client.h"
 
-#define LIMIT PGAF_SECONDS(20)
-
-static struct loop *loop;
 static struct http *http;
-static uint16_t port;
 static char seen[512]; /* what the handler was asked */
+static struct http_stream *stream;
+static int streams_gone;
+
+static void
+stream_gone(void *ctx)
+{
+	ck_assert_ptr_eq(ctx, &seen);
+	streams_gone++;
+}
 
 static void
 answer(void *ctx, const struct http_request *request, struct http_answer *reply)
@@ -28,27 +30,19 @@ answer(void *ctx, const struct http_request *request, struct http_answer *reply)
 	struct text text = TEXT(seen);
 	const char *lag = request->argument(request, "lag");
 
-	ck_assert_ptr_eq(ctx, &port);
+	ck_assert_ptr_eq(ctx, &client_port);
 	text_addf(&text, "%s %s lag=%s user=%s password=%s", request->method, request->path,
 	          lag != NULL ? lag : "-", request->user != NULL ? request->user : "-",
 	          request->password != NULL ? request->password : "-");
 	reply->status = strcmp(request->path, "/secret") == 0 ? 401 : 200;
 	reply->type = "application/json";
+	if (strcmp(request->path, "/stream") == 0) {
+		stream = http_stream_new(http, stream_gone, &seen);
+		reply->stream = stream;
+		reply->status = stream ? 200 : 503;
+		return;
+	}
 	reply->body = strdup("{\"a\":1}");
-}
-
-/* A port nobody has at this moment. */
-static uint16_t
-free_port(void)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET};
-	socklen_t length = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &length), 0);
-	close(fd);
-	return ntohs(at.sin_port);
 }
 
 static struct http *
@@ -57,8 +51,8 @@ serve(const char *host, struct pgaf_error *error)
 	char address[64] = "";
 	struct text text = TEXT(address);
 
-	text_addf(&text, "%s:%u", host, port);
-	return http_new(loop, address, answer, &port, error);
+	text_addf(&text, "%s:%u", host, client_port);
+	return http_new(client_loop, address, answer, &client_port, error);
 }
 
 static void
@@ -66,8 +60,8 @@ start(void)
 {
 	struct pgaf_error error = {0};
 
-	loop = loop_new(&error);
-	port = free_port();
+	client_loop = loop_new(&error);
+	client_port = client_free_port();
 	http = serve("[::]", &error);
 	ck_assert_msg(http != NULL, "%s", error.text);
 }
@@ -76,71 +70,14 @@ static void
 stop(void)
 {
 	http_free(http);
-	loop_free(loop);
-}
-
-static void
-turn(int timeout_ms)
-{
-	struct pollfd ready = {.fd = loop_fd(loop), .events = POLLIN};
-	pgaf_time left = loop_deadline(loop) - loop_now(loop);
-
-	if (left < PGAF_MSEC(timeout_ms))
-		timeout_ms = left <= 0 ? 0 : (int)(left / PGAF_MSEC(1)) + 1;
-	poll(&ready, 1, timeout_ms);
-	loop_dispatch(loop);
-}
-
-static int
-dial(int family)
-{
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	struct sockaddr_in four = {.sin_family = AF_INET};
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	four.sin_port = six.sin6_port = htons(port);
-	int failed = family == AF_INET ? connect(fd, (struct sockaddr *)&four, sizeof(four))
-	                               : connect(fd, (struct sockaddr *)&six, sizeof(six));
-	if (failed == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/* Everything up to the end of the connection. */
-static void
-read_answer(int fd, char *to, size_t room)
-{
-	pgaf_time until = loop_now(loop) + LIMIT;
-	size_t used = 0;
-
-	while (loop_now(loop) < until) {
-		ssize_t count = recv(fd, to + used, room - used - 1, MSG_DONTWAIT);
-		if (count == 0 || (count < 0 && errno == ECONNRESET))
-			break;
-		if (count < 0)
-			turn(5);
-		else
-			used += (size_t)count;
-	}
-	ck_assert(loop_now(loop) < until);
-	to[used] = '\0';
+	loop_free(client_loop);
 }
 
 static const char *
 ask_over(int family, const char *request)
 {
-	static char reply[8192];
-	int fd = dial(family);
-
-	ck_assert_int_ge(fd, 0);
 	seen[0] = '\0';
-	ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL),
-	                 (ssize_t)strlen(request));
-	read_answer(fd, reply, sizeof(reply));
-	close(fd);
-	return reply;
+	return client_ask(family, request);
 }
 
 static const char *
@@ -151,41 +88,22 @@ ask(const char *request)
 
 #define END " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-static void
-expect_status(const char *reply, int status)
-{
-	char line[32] = "";
-	struct text text = TEXT(line);
-
-	text_addf(&text, "HTTP/1.1 %d ", status);
-	ck_assert_msg(strncmp(reply, line, strlen(line)) == 0, "%s", reply);
-}
-
-static const char *
-body_of(const char *reply)
-{
-	const char *gap = strstr(reply, "\r\n\r\n");
-
-	ck_assert_ptr_nonnull(gap);
-	return gap + 4;
-}
-
 START_TEST(test_get_is_answered_with_body_and_type)
 {
 	const char *reply = ask("GET /replica?lag=10MB" END);
 
-	expect_status(reply, 200);
+	client_expect(reply, 200);
 	ck_assert_ptr_nonnull(strstr(reply, "Content-Type: application/json\r\n"));
 	ck_assert_ptr_nonnull(strstr(reply, "Content-Length: 7\r\n"));
-	ck_assert_str_eq(body_of(reply), "{\"a\":1}");
+	ck_assert_str_eq(client_body(reply), "{\"a\":1}");
 	ck_assert_str_eq(seen, "GET /replica lag=10MB user=- password=-");
 }
 END_TEST
 
 START_TEST(test_head_and_options)
 {
-	expect_status(ask("HEAD /primary" END), 200);
-	ck_assert_str_eq(body_of(ask("HEAD /primary" END)), "");
+	client_expect(ask("HEAD /primary" END), 200);
+	ck_assert_str_eq(client_body(ask("HEAD /primary" END)), "");
 	ck_assert_str_eq(seen, "HEAD /primary lag=- user=- password=-");
 	const char *reply = ask("OPTIONS /primary HTTP/1.0\r\n\r\n");
 	ck_assert_ptr_nonnull(strstr(reply, " 200 "));
@@ -205,7 +123,7 @@ START_TEST(test_other_methods_are_refused)
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		const char *reply = ask(requests[i]);
-		expect_status(reply, 405);
+		client_expect(reply, 405);
 		ck_assert_ptr_nonnull(strstr(reply, "Allow: GET, HEAD, OPTIONS\r\n"));
 		ck_assert_str_eq(seen, "");
 	}
@@ -214,10 +132,10 @@ END_TEST
 
 START_TEST(test_bodies_are_refused_unread)
 {
-	expect_status(ask("GET /primary HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nx"),
+	client_expect(ask("GET /primary HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nx"),
 	              413);
 	ck_assert_str_eq(seen, "");
-	expect_status(ask("GET /primary HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+	client_expect(ask("GET /primary HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
 	                  "Connection: close\r\n\r\n"),
 	              200);
 }
@@ -227,7 +145,7 @@ START_TEST(test_basic_authentication)
 {
 	const char *reply = ask("GET /secret" END);
 
-	expect_status(reply, 401);
+	client_expect(reply, 401);
 	ck_assert_ptr_nonnull(strstr(reply, "WWW-Authenticate: Basic realm=\"pgaf\""));
 	ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 	    "Authorization: Basic dXNlcjpwYTpzcw==\r\n\r\n");
@@ -239,11 +157,11 @@ START_TEST(test_one_connection_serves_many_requests)
 {
 	char reply[4096];
 	const char *both = "GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two" END;
-	int fd = dial(AF_INET);
+	int fd = client_dial(AF_INET);
 
 	ck_assert_int_eq(send(fd, both, strlen(both), MSG_NOSIGNAL), (ssize_t)strlen(both));
-	read_answer(fd, reply, sizeof(reply));
-	const char *second = strstr(body_of(reply), "HTTP/1.1 200");
+	client_read(fd, reply, sizeof(reply));
+	const char *second = strstr(client_body(reply), "HTTP/1.1 200");
 	ck_assert_ptr_nonnull(second);
 	ck_assert_str_eq(seen, "GET /two lag=- user=- password=-");
 	close(fd);
@@ -254,11 +172,11 @@ START_TEST(test_ipv6_and_ipv4_alike)
 {
 	int six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	expect_status(ask_over(AF_INET, "GET /" END), 200);
+	client_expect(ask_over(AF_INET, "GET /" END), 200);
 	if (six < 0)
 		return;
 	close(six);
-	expect_status(ask_over(AF_INET6, "GET /" END), 200);
+	client_expect(ask_over(AF_INET6, "GET /" END), 200);
 }
 END_TEST
 
@@ -267,15 +185,15 @@ START_TEST(test_more_connections_than_allowed_do_no_harm)
 	int idle[80];
 
 	for (size_t i = 0; i < 80; i++) {
-		idle[i] = dial(AF_INET);
+		idle[i] = client_dial(AF_INET);
 		ck_assert_int_ge(idle[i], 0);
-		turn(0);
+		client_turn(0);
 	}
 	for (size_t i = 0; i < 80; i++)
 		close(idle[i]);
 	for (int i = 0; i < 20; i++)
-		turn(1);
-	expect_status(ask("GET /" END), 200);
+		client_turn(1);
+	client_expect(ask("GET /" END), 200);
 }
 END_TEST
 
@@ -288,12 +206,12 @@ START_TEST(test_garbage_is_survived)
 	memset(huge, 'a', sizeof(huge) - 1);
 	memcpy(huge, "GET /", 5);
 	memcpy(huge + sizeof(huge) - 14, " HTTP/1.0\r\n\r\n", 14);
-	int fd = dial(AF_INET);
+	int fd = client_dial(AF_INET);
 	send(fd, huge, sizeof(huge) - 1, MSG_NOSIGNAL);
-	read_answer(fd, huge, sizeof(huge));
+	client_read(fd, huge, sizeof(huge));
 	close(fd);
 	ck_assert_str_eq(seen, "");
-	expect_status(ask("GET /" END), 200);
+	client_expect(ask("GET /" END), 200);
 }
 END_TEST
 
@@ -306,27 +224,127 @@ START_TEST(test_addresses)
 	ck_assert_ptr_null(serve("[::]", &error));
 	ck_assert_int_eq(error.code, PGAF_ESYS);
 	ck_assert_int_eq(error.sys, EADDRINUSE);
-	text_addf(&text, "serve HTTP on [::]:%u: Address already in use", port);
+	text_addf(&text, "serve HTTP on [::]:%u: Address already in use", client_port);
 	ck_assert_str_eq(error.text, expected);
 	ck_assert_ptr_null(serve("127.0.0.1", &error));
 
-	ck_assert_ptr_null(http_new(loop, "nonsense", answer, &port, &error));
+	ck_assert_ptr_null(http_new(client_loop, "nonsense", answer, &client_port, &error));
 	ck_assert_int_eq(error.code, PGAF_EINVAL);
 	ck_assert_str_eq(error.text, "\"nonsense\" is no address to serve HTTP on");
-	ck_assert_ptr_null(http_new(loop, "192.0.2.1:22000", answer, &port, &error));
+	ck_assert_ptr_null(http_new(client_loop, "192.0.2.1:22000", answer, &client_port, &error));
 	ck_assert_int_eq(error.code, PGAF_ESYS);
 
 	http_free(http);
 	http = serve("127.0.0.1", &error);
 	ck_assert_ptr_nonnull(http);
-	expect_status(ask("GET /" END), 200);
-	ck_assert_int_lt(dial(AF_INET6), 0);
+	client_expect(ask("GET /" END), 200);
+	ck_assert_int_lt(client_dial(AF_INET6), 0);
 
 	/* The port is free again at once, although a connection has just been closed. */
 	http_free(http);
 	http = serve("", &error);
 	ck_assert_msg(http != NULL, "%s", error.text);
-	expect_status(ask("GET /" END), 200);
+	client_expect(ask("GET /" END), 200);
+}
+END_TEST
+
+/* ---- answers without an end ------------------------------------------------------- */
+
+static int
+open_stream(void)
+{
+	static const char request[] = "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n";
+	int fd = client_dial(AF_INET);
+
+	ck_assert_int_ge(fd, 0);
+	stream = NULL;
+	seen[0] = '\0';
+	ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL),
+	                 (ssize_t)strlen(request));
+	for (int i = 0; i < 1000 && seen[0] == '\0'; i++)
+		client_turn(5);
+	ck_assert_str_ne(seen, "");
+	return fd;
+}
+
+/* Reads until this was seen. */
+static void
+read_until(int fd, const char *what)
+{
+	static char room[65536];
+	pgaf_time until = loop_now(client_loop) + PGAF_SECONDS(20);
+	size_t used = 0;
+
+	room[0] = '\0';
+	while (!strstr(room, what)) {
+		ssize_t count = recv(fd, room + used, sizeof(room) - used - 1, MSG_DONTWAIT);
+		ck_assert_msg(loop_now(client_loop) < until, "\"%s\" did not come: %s", what, room);
+		if (count > 0)
+			used += (size_t)count;
+		else
+			client_turn(5);
+		room[used] = '\0';
+	}
+}
+
+START_TEST(test_a_stream_sends_what_is_written_when_it_is_written)
+{
+	int fd = open_stream();
+
+	ck_assert_ptr_nonnull(stream);
+	read_until(fd, "\r\n\r\n");
+	http_stream_write(stream, "one", 3);
+	read_until(fd, "one");
+	http_stream_write(stream, "two", 3);
+	http_stream_write(stream, "three", 5);
+	read_until(fd, "twothree");
+	ck_assert_int_eq(streams_gone, 0);
+
+	/* Nobody reads any more: it is noticed when there is something to send. */
+	close(fd);
+	for (int i = 0; i < 1000 && streams_gone == 0; i++) {
+		http_stream_write(stream, "x", 1);
+		client_turn(5);
+		client_turn(0);
+	}
+	ck_assert_int_eq(streams_gone, 1);
+}
+END_TEST
+
+START_TEST(test_a_slow_reader_is_dropped_and_harms_nobody)
+{
+	static char much[65536];
+	int slow = open_stream();
+
+	memset(much, 'a', sizeof(much));
+	for (size_t sent = 0; sent < 64 * HTTP_STREAM_ROOM && streams_gone == 0;
+	     sent += sizeof(much)) {
+		http_stream_write(stream, much, sizeof(much));
+		client_turn(0);
+	}
+	client_expect(ask("GET /" END), 200);
+	for (int i = 0; i < 4000 && streams_gone == 0; i++)
+		client_turn(5);
+	ck_assert_int_eq(streams_gone, 1);
+	close(slow);
+}
+END_TEST
+
+START_TEST(test_streams_are_few_and_end_with_the_server)
+{
+	int fds[HTTP_STREAMS_MAX];
+
+	for (size_t i = 0; i < HTTP_STREAMS_MAX; i++) {
+		fds[i] = open_stream();
+		ck_assert_ptr_nonnull(stream);
+	}
+	client_expect(ask("GET /stream" END), 503);
+	ck_assert_ptr_null(stream);
+	http_free(http);
+	http = NULL;
+	ck_assert_int_eq(streams_gone, HTTP_STREAMS_MAX);
+	for (size_t i = 0; i < HTTP_STREAMS_MAX; i++)
+		close(fds[i]);
 }
 END_TEST
 
@@ -348,6 +366,9 @@ main(void)
 	tcase_add_test(tests, test_more_connections_than_allowed_do_no_harm);
 	tcase_add_test(tests, test_garbage_is_survived);
 	tcase_add_test(tests, test_addresses);
+	tcase_add_test(tests, test_a_stream_sends_what_is_written_when_it_is_written);
+	tcase_add_test(tests, test_a_slow_reader_is_dropped_and_harms_nobody);
+	tcase_add_test(tests, test_streams_are_few_and_end_with_the_server);
 	suite_add_tcase(all, tests);
 
 	SRunner *runner = srunner_create(all);
