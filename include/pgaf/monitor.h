@@ -55,6 +55,9 @@ struct pgaf_monitor_options {
 	const char *record_dir;  /**< of the flight recording; default: "recording" in the state
 	                              directory; "off": none is made */
 	uint64_t    record_size; /**< bytes that it may take, at least 1 MiB; 0 = 16 MiB */
+
+	const char *http_user;     /**< who may ask over HTTP; default: "pgaf" */
+	const char *http_password; /**< NULL: everybody may, and http must then be loopback */
 };
 
 /**

@@ -6,8 +6,61 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pgaf/error.h>
+
 #include "base/pure/text.h"
 #include "core/decide.h"
+
+/* ---- from what a monitor sees --------------------------------------------------- */
+
+static void
+node_fill(const struct view_group *group, const struct node *from, struct view_node *to)
+{
+	*to = (struct view_node){
+		.group_id = group->id,
+		.id = from->id,
+		.port = from->port,
+		.http_port = from->http_port,
+		.priority = from->priority,
+		.quorum = from->quorum,
+		.drop_asked = from->drop_asked,
+		.session = from->session == SESSION_OPEN,
+		.reported = from->report.state,
+		.assigned = from->goal.state,
+		.goal = from->goal,
+		.report = from->report,
+		.report_age_ms = -1,
+		.group = group,
+		.seen = from,
+	};
+	text_copy(to->name, sizeof(to->name), from->name);
+	text_copy(to->host, sizeof(to->host), from->host);
+	text_copy(to->region, sizeof(to->region), from->region);
+	if (from->reported_at != 0)
+		to->report_age_ms = (group->now - from->reported_at) / PGAF_MSEC(1);
+}
+
+int
+view_of(struct view *view, const struct snapshot *snap, pgaf_time now)
+{
+	*view = (struct view){.groups = calloc(1, sizeof(*view->groups)),
+	                      .nodes = calloc((size_t)snap->count + 1, sizeof(*view->nodes))};
+	if (!view->groups || !view->nodes) {
+		view_free(view);
+		return PGAF_ENOMEM;
+	}
+	struct view_group *group = &view->groups[view->group_count++];
+	group->id = snap->group.id;
+	group->epoch = snap->group.epoch;
+	group->monitor = true;
+	group->has_picture = true;
+	group->now = now;
+	group->settings = snap->group.settings;
+	group->picture = *snap;
+	for (uint32_t i = 0; i < snap->count; i++)
+		node_fill(group, &group->picture.nodes[i], &view->nodes[view->node_count++]);
+	return 0;
+}
 
 /* ---- finding ---------------------------------------------------------------- */
 

@@ -51,6 +51,8 @@ struct view {
 	struct view_node *nodes;
 };
 
+/* One group as a monitor sees it, a copy. 0 or PGAF_ENOMEM. */
+int view_of(struct view *view, const struct snapshot *snap, pgaf_time now);
 void view_free(struct view *view);
 
 const struct view_node *view_node_named(const struct view *view, const char *name);

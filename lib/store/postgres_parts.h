@@ -17,7 +17,7 @@
 #define STORE_LOCK           "1885823334, 1" /* the decider's; pgaf.pictures looks for it */
 #define STORE_LIMIT          PGAF_SECONDS(5) /* of a statement; a durable one may wait for a disk */
 
-enum call_kind { CALL_GROUPS, CALL_LOAD, CALL_REPORTS, CALL_COMMIT, CALL_SESSIONS };
+enum call_kind { CALL_GROUPS, CALL_LOAD, CALL_REPORTS, CALL_COMMIT, CALL_SESSIONS, CALL_EVENTS };
 
 /* A call of the owner's that has not been answered. */
 struct call {
@@ -32,6 +32,7 @@ struct call {
 		store_reports_fn  reports;
 		store_commit_fn   commit;
 		store_sessions_fn sessions;
+		store_events_fn   events;
 	} done;
 	void                  *ctx;
 };

@@ -48,6 +48,9 @@ call_fail(struct call *call, const struct pgaf_error *error)
 	case CALL_SESSIONS:
 		call->done.sessions(call->ctx, error->code, NULL, 0);
 		break;
+	case CALL_EVENTS:
+		call->done.events(call->ctx, error->code, NULL, 0);
+		break;
 	}
 	call_free(call);
 }
@@ -402,6 +405,65 @@ postgres_publish(struct store *base, const struct store_group_key *key, const ch
 		conn_query(store->conn, sql->at, STORE_LIMIT, NULL, NULL);
 }
 
+/* ---- events -------------------------------------------------------------------------- */
+
+static void
+event_read(const PGresult *result, int row, struct store_event *event)
+{
+	int column = 0;
+
+	event->id = (int64_t)column_u64(result, row, column++);
+	text_copy(event->time, sizeof(event->time), column_text(result, row, column++));
+	text_copy(event->key.formation, sizeof(event->key.formation),
+	          column_text(result, row, column++));
+	event->key.id = column_u32(result, row, column++);
+	event->epoch = column_u64(result, row, column++);
+	event->node = column_u32(result, row, column++);
+	text_copy(event->node_name, sizeof(event->node_name), column_text(result, row, column++));
+	text_copy(event->reported, sizeof(event->reported), column_text(result, row, column++));
+	text_copy(event->assigned, sizeof(event->assigned), column_text(result, row, column++));
+	event->rule = column_u32(result, row, column++);
+	text_copy(event->text, sizeof(event->text), column_text(result, row, column++));
+}
+
+static void
+events_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
+{
+	struct call *call = ctx;
+	struct store_event *events = NULL;
+	int count = 0;
+
+	if (!call_take(call, result, error))
+		return;
+	count = PQntuples(result);
+	events = calloc((size_t)count + 1, sizeof(*events));
+	for (int i = 0; events && i < count; i++)
+		event_read(result, count - 1 - i, &events[i]);
+	call->done.events(call->ctx, events ? 0 : PGAF_ENOMEM, events,
+	                  events ? (uint32_t)count : 0);
+	free(events);
+	call_free(call);
+}
+
+static void
+postgres_events(struct store *base, int64_t after, uint32_t most, store_events_fn done, void *ctx)
+{
+	struct call *call = call_new(base, CALL_EVENTS, NULL, ctx);
+	struct text *sql = &store_of(base)->sql;
+
+	if (!call)
+		return;
+	call->done.events = done;
+	text_addf(sql,
+	          "SELECT event_id, "
+	          "to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), "
+	          "formation, grp, epoch, node_id, node_name, reported, goal, rule, text "
+	          "FROM pgaf.event WHERE event_id > %" PRId64
+	          " ORDER BY event_id DESC LIMIT %" PRIu32,
+	          after, most);
+	call_send(call, sql->at, events_answered);
+}
+
 /* ---- the session --------------------------------------------------------------------- */
 
 static void
@@ -538,6 +600,7 @@ static const struct store_ops postgres_store_ops = {
 	.commit = postgres_commit,
 	.sessions = postgres_sessions,
 	.publish = postgres_publish,
+	.events = postgres_events,
 };
 
 const char *

@@ -42,6 +42,23 @@ typedef void (*store_sessions_fn)(void *ctx, int result, const pgaf_node_id *ope
 typedef void (*store_groups_fn)(void *ctx, int result, const struct store_group_key *keys,
                                 uint32_t count);
 
+/* A row of the event log. */
+struct store_event {
+	int64_t id;
+	char time[32]; /* 2026-11-24T12:00:00.000Z */
+	struct store_group_key key;
+	uint64_t epoch;
+	pgaf_node_id node;
+	char node_name[PGAF_NAME_MAX];
+	char reported[32];
+	char assigned[32];
+	uint32_t rule; /* 0 = none */
+	char text[EVENT_TEXT_MAX];
+};
+
+typedef void (*store_events_fn)(void *ctx, int result, const struct store_event *events,
+                                uint32_t count);
+
 struct store_ops {
 	void (*free)(struct store *store);
 	void (*groups)(struct store *store, store_groups_fn done, void *ctx);
@@ -63,6 +80,11 @@ struct store_ops {
 	 * Call when what is seen of a node changes class, not with every probe. */
 	void (*publish)(struct store *store, const struct store_group_key *key,
 	                const char *picture);
+	/* Of all groups the newest `most` events after this number, oldest first; borrowed. One
+	 * that was begun earlier may be finished later, and then appears below a number that was
+	 * handed out. NULL: this store keeps none. */
+	void (*events)(struct store *store, int64_t after, uint32_t most, store_events_fn done,
+	               void *ctx);
 };
 
 struct store {

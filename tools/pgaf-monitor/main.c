@@ -3,6 +3,8 @@
 
 #include <pgaf/monitor.h>
 
+#include <string.h>
+
 #include "common/daemon.h"
 #include "common/lists.h"
 
@@ -11,6 +13,9 @@ struct settings {
 	char     store_uri[PGAF_URI_MAX];
 	char     record_dir[1024];
 	uint64_t record_size;
+	char     http_user[PGAF_NAME_MAX];
+	char     http_password_file[1024];
+	char     http_password[256]; /* of its file */
 };
 
 #define AT(member)   .offset = offsetof(struct settings, member)
@@ -28,7 +33,12 @@ static const struct option_spec specs[] = {
 	{.name = "hostname", .type = OPTION_TEXT, DAEMON_TEXT(hostname), .argument = "NAME",
 	 .doc = "name or address by which keepers reach it; default: the host's name"},
 	{.name = "http", .type = OPTION_ADDRESS, DAEMON_TEXT(http), .initial = "127.0.0.1:8009",
-	 .argument = "ADDR:PORT|off", .doc = "where /healthz and /metrics are answered"},
+	 .argument = "ADDR:PORT|off", .doc = "where HTTP is answered"},
+	{.name = "http-user", .type = OPTION_TEXT, TEXT_AT(http_user), .initial = "pgaf",
+	 .argument = "NAME", .doc = "who may ask over HTTP"},
+	{.name = "http-password-file", .type = OPTION_TEXT, TEXT_AT(http_password_file),
+	 .argument = "FILE", .secret_path = true,
+	 .doc = "the password for that; without one everybody may who reaches it"},
 	DAEMON_ACCESS_OPTIONS(
 		"its PostgreSQL", "keepers and operators",
 		"what keepers must know to register; default: one is made in the state directory"),
@@ -71,6 +81,8 @@ make_options(struct settings *s)
 		.record_dir           = lists_given(s->record_dir),
 		.record_size          = s->record_size,
 		.log_level            = daemon_log_level(common),
+		.http_user            = lists_given(s->http_user),
+		.http_password        = lists_given(s->http_password),
 	};
 }
 
@@ -82,12 +94,16 @@ static int
 prepare(void *settings, struct pgaf_error *error)
 {
 	struct settings *s = settings;
-	struct pgaf_monitor_options options = make_options(s);
-	int result = pgaf_monitor_check(&options, error);
+	int result = daemon_read_secret(s->http_password_file, s->http_password,
+	                                sizeof(s->http_password), error);
 
 	if (result == 0)
 		result = daemon_read_secret(s->common.join_secret_file, s->common.join_secret,
 		                            sizeof(s->common.join_secret), error);
+	if (result == 0) {
+		struct pgaf_monitor_options options = make_options(s);
+		result = pgaf_monitor_check(&options, error);
+	}
 	return result;
 }
 
@@ -99,7 +115,9 @@ start(void *settings, struct daemon_log *log, struct pgaf_error *error)
 
 	options.log = daemon_log_write;
 	options.log_ctx = log;
-	return pgaf_monitor_new(&options, error);
+	struct pgaf_monitor *monitor = pgaf_monitor_new(&options, error);
+	explicit_bzero(s->http_password, sizeof(s->http_password));
+	return monitor;
 }
 
 int

@@ -218,6 +218,8 @@ group_committed(void *ctx, int result, const struct pgaf_error *error)
 		return;
 	monitor_on_commit(group->engine, loop_now(group->monitor->loop), result);
 	monitor_group_turn(group);
+	if (result == 0)
+		monitor_pages_ask_events(group->monitor);
 }
 
 static void

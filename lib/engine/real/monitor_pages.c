@@ -1,33 +1,125 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* The monitor's pages: is it able to decide, and its figures for Prometheus. */
+/* What the monitor's pages are made from: groups, events, and its figures for Prometheus. */
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pure/error.h"
 #include "base/pure/text.h"
+#include "engine/real/api.h"
 #include "engine/real/monitor_parts.h"
+#include "http/login.h"
 
-#define PAGE_MAX 256
+/* ---- what the pages are lent ---------------------------------------------------------- */
 
-void
-monitor_pages_answer(void *ctx, const struct http_request *request, struct http_answer *answer)
+static char *
+pages_metrics(void *ctx)
+{
+	return monitor_pages_metrics(ctx);
+}
+
+static bool
+pages_works(void *ctx)
+{
+	const struct pgaf_monitor *monitor = ctx;
+
+	return monitor->store_open;
+}
+
+static const struct snapshot *
+pages_group(void *ctx, size_t index)
+{
+	const struct pgaf_monitor *monitor = ctx;
+
+	for (struct monitor_group *g = monitor->groups; g; g = g->next)
+		if (g->engine && g->loaded && index-- == 0)
+			return monitor_snapshot(g->engine);
+	return NULL;
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+static void
+pages_events(void *ctx, int result, const struct store_event *events, uint32_t count)
 {
 	struct pgaf_monitor *monitor = ctx;
-	char room[PAGE_MAX];
-	struct text text = TEXT(room);
+	bool again = monitor->events_again;
 
-	answer->type = "text/plain; charset=utf-8";
-	if (strcmp(request->path, "/healthz") == 0) {
-		answer->status = monitor->store_open ? 200 : 503;
-		text_add(&text, monitor->store_open ? "ok\n" : "the store does not answer\n");
-	} else if (strcmp(request->path, "/metrics") == 0) {
-		answer->type = "text/plain; version=0.0.4; charset=utf-8";
-		answer->body = monitor_pages_metrics(monitor);
-		answer->status = answer->body ? 200 : 500;
+	monitor->events_asked = false;
+	monitor->events_again = false;
+	if (result < 0)
+		return; /* the session is lost; they are asked for when there is one */
+	dashboard_events(monitor->dashboard, events, count);
+	if (again)
+		monitor_pages_ask_events(monitor);
+}
+
+void
+monitor_pages_ask_events(struct pgaf_monitor *monitor)
+{
+	struct store *store = monitor->store;
+
+	if (!monitor->dashboard || !monitor->store_open || !store->ops->events)
 		return;
-	} else {
-		answer->status = 404;
-		text_add(&text, "not found\n");
+	if (monitor->events_asked) {
+		monitor->events_again = true;
+		return;
 	}
-	answer->body = strdup(room);
+	monitor->events_asked = true;
+	store->ops->events(store, dashboard_events_after(monitor->dashboard), DASHBOARD_EVENTS_MAX,
+	                   pages_events, monitor);
+}
+
+void
+monitor_pages_opened(struct pgaf_monitor *monitor)
+{
+	if (!monitor->dashboard)
+		return;
+	monitor->events_asked = false;
+	monitor->events_again = false;
+	dashboard_events_forget(monitor->dashboard);
+	monitor_pages_ask_events(monitor);
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+static const char *
+pages_address(const struct pgaf_monitor_options *options)
+{
+	return api_text(options->http, "127.0.0.1:8009");
+}
+
+int
+monitor_pages_check(const struct pgaf_monitor_options *options, struct pgaf_error *error)
+{
+	const char *user = api_text(options->http_user, "");
+
+	if (strchr(user, ':'))
+		return error_set(error, PGAF_ECONFIG, "http-user must be a name without a colon");
+	if (strlen(user) >= LOGIN_TEXT_MAX ||
+	    strlen(api_text(options->http_password, "")) >= LOGIN_TEXT_MAX)
+		return error_set(error, PGAF_ECONFIG,
+		                 "user and password of http have less than %d bytes",
+		                 LOGIN_TEXT_MAX);
+	return dashboard_check(pages_address(options), api_text(options->http_password, ""), error);
+}
+
+int
+monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                   struct pgaf_error *error)
+{
+	if (strcmp(pages_address(options), "off") == 0)
+		return 0;
+	monitor->dashboard = dashboard_new(monitor->loop,
+	                                   &(struct dashboard_options){
+						   .address = pages_address(options),
+						   .user = api_text(options->http_user, "pgaf"),
+						   .password = api_text(options->http_password, ""),
+						   .world = {.group = pages_group,
+	                                                     .works = pages_works,
+	                                                     .metrics = pages_metrics,
+	                                                     .ctx = monitor},
+					   },
+	                                   error);
+	return monitor->dashboard ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }

@@ -11,7 +11,7 @@
 #include "engine/monitor_env.h"
 #include "engine/real/home.h"
 #include "engine/real/recorder.h"
-#include "http/http.h"
+#include "http/dashboard.h"
 #include "pg/probe.h"
 #include "store/server.h"
 #include "store/store.h"
@@ -57,7 +57,8 @@ struct pgaf_monitor {
 	struct home           home;
 	struct server        *server; /* NULL with a store elsewhere */
 	struct store         *store;
-	struct http          *http;
+	struct dashboard     *dashboard; /* NULL: off */
+	bool                  events_asked, events_again;
 	struct recorder      *recorder; /* NULL: off */
 	struct monitor_group *groups;
 	bool                  inside;   /* an engine runs */
@@ -102,7 +103,13 @@ void monitor_group_ask_reports(struct monitor_group *group);
 char *monitor_pages_metrics(struct pgaf_monitor *monitor);
 
 /* ---- monitor_pages.c: the HTTP face -------------------------------------------------- */
-void monitor_pages_answer(void *ctx, const struct http_request *request,
-                          struct http_answer *answer);
+int monitor_pages_check(const struct pgaf_monitor_options *options, struct pgaf_error *error);
+/* 0 with none made when it is off. */
+int monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                       struct pgaf_error *error);
+/* The store was opened. */
+void monitor_pages_opened(struct pgaf_monitor *monitor);
+/* There may be new events; coalesced. */
+void monitor_pages_ask_events(struct pgaf_monitor *monitor);
 
 #endif

@@ -82,6 +82,7 @@ monitor_store_opened(void *ctx, uint64_t incarnation, pgaf_time age)
 	monitor->opened_at = loop_now(monitor->loop);
 	log_at(&monitor->logger, PGAF_LOG_INFO, "store-open", "the store is open");
 	monitor->store->ops->groups(monitor->store, monitor_groups_listed, monitor);
+	monitor_pages_opened(monitor);
 }
 
 /* The store says itself what it waits for, at first and every 30 s. */
@@ -128,6 +129,7 @@ monitor_store_changed(void *ctx, const struct store_group_key *key, enum store_c
 	} else {
 		monitor_group_load(group);
 	}
+	monitor_pages_ask_events(monitor);
 }
 
 static void
@@ -278,18 +280,6 @@ monitor_make_store(struct pgaf_monitor *monitor, const struct pgaf_monitor_optio
 	return result;
 }
 
-static int
-monitor_make_http(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
-                  struct pgaf_error *error)
-{
-	const char *address = api_text(options->http, "127.0.0.1:8009");
-
-	if (strcmp(address, "off") == 0)
-		return 0;
-	monitor->http = http_new(monitor->loop, address, monitor_pages_answer, monitor, error);
-	return monitor->http ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
-}
-
 /* By default in the state directory, where there is one. */
 static int
 monitor_make_recorder(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
@@ -341,7 +331,7 @@ monitor_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *op
 		result = home_open(&monitor->home, options->pgdata, options->state_dir, error);
 	if (result < 0)
 		return result;
-	result = monitor_make_http(monitor, options, error);
+	result = monitor_pages_make(monitor, options, error);
 	if (result == 0)
 		result = monitor_make_recorder(monitor, options, error);
 	if (result < 0)
@@ -355,6 +345,10 @@ monitor_judge(const struct pgaf_monitor_options *options, struct pgaf_error *err
 {
 	const char *record_dir = api_text(options->record_dir, "off");
 	struct home home;
+	int result = monitor_pages_check(options, error);
+
+	if (result < 0)
+		return result;
 
 	if (record_dir[0] != '/' && strcmp(record_dir, "off") != 0)
 		return error_set(error, PGAF_ECONFIG,
@@ -424,8 +418,7 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 {
 	if (!monitor)
 		return;
-	if (monitor->http)
-		http_free(monitor->http);
+	dashboard_free(monitor->dashboard);
 	if (monitor->store)
 		monitor->store->ops->free(monitor->store);
 	monitor_group_free_all(monitor);

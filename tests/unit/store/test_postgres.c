@@ -266,6 +266,40 @@ START_TEST(a_request_is_answered_by_a_decision)
 }
 END_TEST
 
+struct told {
+	int answers;
+	int result;
+	char lines[512];
+};
+
+static void
+on_events(void *ctx, int result, const struct store_event *events, uint32_t count)
+{
+	struct told *told = ctx;
+	struct text text = TEXT(told->lines);
+
+	told->result = result;
+	told->lines[0] = '\0';
+	for (uint32_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(strlen(events[i].time), strlen("2026-11-24T12:00:00.000Z"));
+		text_addf(&text, "%s/%u|%" PRIu64 "|%s|%s|%s|%u|%s\n", events[i].key.formation,
+		          events[i].key.id, events[i].epoch, events[i].node_name,
+		          events[i].reported, events[i].assigned, events[i].rule, events[i].text);
+	}
+	told->answers++;
+}
+
+/* The newest `most` behind this number. */
+static struct told
+ask_events(struct monitor_log *monitor, int64_t after, uint32_t most)
+{
+	struct told told = {.result = 1};
+
+	monitor->store->ops->events(monitor->store, after, most, on_events, &told);
+	stand_wait(&told.answers, 1, "events");
+	return told;
+}
+
 START_TEST(events_tell_the_story)
 {
 	struct monitor_log *monitor = open_monitor();
@@ -284,6 +318,16 @@ START_TEST(events_tell_the_story)
 	                 "0|node1|init|init|0|node \"node1\" at 127.0.0.1:5001 is registered\n"
 	                 "0|node1|primary|init|0|node \"node1\" reports primary\n"
 	                 "1|node1|primary|primary|100|because");
+
+	struct told told = ask_events(monitor, 0, 2);
+	ck_assert_int_eq(told.result, 0);
+	ck_assert_str_eq(told.lines,
+	                 "default/0|0|node1|primary|init|0|node \"node1\" reports primary\n"
+	                 "default/0|1|node1|primary|primary|100|because\n");
+	told = ask_events(monitor,
+	                  strtoll(stand_sql("SELECT max(event_id) FROM pgaf.event"), NULL, 10), 2);
+	ck_assert_int_eq(told.result, 0);
+	ck_assert_str_eq(told.lines, "");
 }
 END_TEST
 
@@ -389,6 +433,7 @@ START_TEST(a_call_without_a_store_ends)
 	struct decision decision = {.rule = 1};
 
 	ck_assert_int_eq(stand_commit(monitor, &decision), PGAF_ECONN);
+	ck_assert_int_eq(ask_events(monitor, 0, 1).result, PGAF_ECONN);
 }
 END_TEST
 

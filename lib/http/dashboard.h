@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef HTTP_DASHBOARD_H
+#define HTTP_DASHBOARD_H
+
+/*
+ * The monitor's HTTP: who may ask, the state of every group, the events, and both of them as they
+ * happen. Everything is answered from memory and within bounds, so that no browser can make a
+ * decision wait.
+ */
+
+#include "core/model.h"
+#include "http/http.h"
+#include "store/store.h"
+
+#define DASHBOARD_EVENTS_MAX 500 /* that are kept */
+
+struct dashboard;
+
+/* What the monitor lends; called while a request is answered, and must not call back. */
+struct dashboard_world {
+	/* The picture of a group; NULL behind the last one. Borrowed. */
+	const struct snapshot *(*group)(void *ctx, size_t index);
+	bool (*works)(void *ctx);    /* is the store open? */
+	char *(*metrics)(void *ctx); /* malloc'ed; NULL: out of memory */
+	void *ctx;
+};
+
+struct dashboard_options {
+	const char *address; /* as http_new takes it */
+	const char *user;
+	const char *password; /* "": none is asked for */
+	struct dashboard_world world;
+};
+
+/* 0, or PGAF_ECONFIG: without a password others than this machine must not reach it. */
+int dashboard_check(const char *address, const char *password, struct pgaf_error *error);
+
+/* NULL with the error of http_new. */
+struct dashboard *dashboard_new(struct loop *loop, const struct dashboard_options *options,
+                                struct pgaf_error *error);
+void dashboard_free(struct dashboard *dashboard); /* NULL is fine */
+
+/* Events to be shown; those that are known already are passed over. */
+void dashboard_events(struct dashboard *dashboard, const struct store_event *events,
+                      uint32_t count);
+/* Where to read on, so that one which was finished late is not missed. */
+int64_t dashboard_events_after(const struct dashboard *dashboard);
+/* The store was opened: what was known of its events may be another store's. */
+void dashboard_events_forget(struct dashboard *dashboard);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* The dashboard over a real socket: what each page says, and to whom. */
+
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/pure/text.h"
+#include "core/model.h"
+#include "http/dashboard.h"
+#include "http/login.h"
+#include "unit/http/client.h"
+
+#define END " HTTP/1.1\r\nHost: localhost:8009\r\nConnection: close\r\n\r\n"
+/* pgaf:sesame, pgaf:guess */
+#define RIGHT "Authorization: Basic cGdhZjpzZXNhbWU=\r\n"
+#define WRONG "Authorization: Basic cGdhZjpndWVzcw==\r\n"
+#define END_WITH(header) \
+	" HTTP/1.1\r\nHost: db.example.org\r\n" header "Connection: close\r\n\r\n"
+
+static struct dashboard *dashboard;
+static struct snapshot groups[3];
+static size_t group_count;
+static bool works;
+
+static const struct snapshot *
+world_group(void *ctx, size_t index)
+{
+	(void)ctx;
+	return index < group_count ? &groups[index] : NULL;
+}
+
+static bool
+world_works(void *ctx)
+{
+	(void)ctx;
+	return works;
+}
+
+static char *
+world_metrics(void *ctx)
+{
+	(void)ctx;
+	return strdup("pgaf_store_open 1\n");
+}
+
+static void
+serve(const char *password)
+{
+	struct pgaf_error error = {0};
+	char address[64] = "";
+	struct text text = TEXT(address);
+
+	client_loop = loop_new(&error);
+	client_port = client_free_port();
+	text_addf(&text, "127.0.0.1:%u", client_port);
+	dashboard = dashboard_new(client_loop,
+	                          &(struct dashboard_options){.address = address,
+	                                                      .user = "pgaf",
+	                                                      .password = password,
+	                                                      .world = {.group = world_group,
+	                                                                .works = world_works,
+	                                                                .metrics = world_metrics}},
+	                          &error);
+	ck_assert_msg(dashboard != NULL, "%s", error.text);
+}
+
+/* A primary and its standby, a group beside them, and one of another formation. */
+static void
+start(void)
+{
+	pgaf_time now = 0;
+
+	works = true;
+	serve("");
+	now = loop_now(client_loop);
+	group_count = 3;
+	memset(groups, 0, sizeof(groups));
+	for (uint32_t i = 0; i < group_count; i++) {
+		struct snapshot *snap = &groups[i];
+		text_copy(snap->group.formation, sizeof(snap->group.formation),
+		          i == 2 ? "another" : "default");
+		snap->group.id = i == 2 ? 0 : 1 - i;
+		snap->group.epoch = 40 + i;
+		snap->listening_since = now - PGAF_SECONDS(100);
+		snap->group.settings.silence_limit = PGAF_SECONDS(5);
+	}
+	struct snapshot *pair = &groups[1];
+	pair->count = 2;
+	for (uint32_t i = 0; i < pair->count; i++) {
+		struct node *node = &pair->nodes[i];
+		*node = (struct node){.id = i + 1,
+		                      .host = "10.0.0.1",
+		                      .port = 5432,
+		                      .http_port = 8008,
+		                      .priority = 50,
+		                      .quorum = true,
+		                      .session = SESSION_OPEN,
+		                      .reported_at = now - PGAF_MSEC(300)};
+		snprintf(node->name, sizeof(node->name), "node%u", i + 1);
+		node->report.state = node->goal.state =
+			i == 0 ? PGAF_STATE_PRIMARY : PGAF_STATE_SECONDARY;
+		node->report.pg = i == 0 ? PG_PRIMARY : PG_STANDBY;
+		node->report.timeline = 3;
+		node->report.lsn = i == 0 ? 0x3000060 : 0x3000000;
+		node->report.streaming = i == 1;
+		node->sighting.answered_at = node->sighting.accepted_at = now;
+	}
+}
+
+static void
+stop(void)
+{
+	dashboard_free(dashboard);
+	loop_free(client_loop);
+}
+
+static const char *
+ask(const char *request)
+{
+	return client_ask(AF_INET, request);
+}
+
+static json_t *
+json_at(const char *request)
+{
+	const char *reply = ask(request);
+	json_error_t why;
+
+	client_expect(reply, 200);
+	ck_assert_ptr_nonnull(strstr(reply, "Content-Type: application/json\r\n"));
+	json_t *value = json_loads(client_body(reply), 0, &why);
+	ck_assert_msg(value != NULL, "%s", why.text);
+	return value;
+}
+
+static const char *
+text_at(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static int64_t
+number_at(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+START_TEST(healthz_says_whether_the_store_answers)
+{
+	client_expect(ask("GET /healthz" END), 200);
+	works = false;
+	client_expect(ask("GET /healthz" END), 503);
+	client_expect(ask("GET /metrics" END), 200);
+	client_expect(ask("GET /nothing" END), 404);
+}
+END_TEST
+
+START_TEST(the_state_is_that_of_each_formation)
+{
+	json_t *all = json_at("GET /api/v1/state" END);
+
+	ck_assert_uint_eq(json_array_size(all), 2);
+	ck_assert_str_eq(text_at(json_array_get(all, 0), "formation"), "another");
+	const json_t *own = json_array_get(all, 1);
+	ck_assert_str_eq(text_at(own, "formation"), "default");
+	ck_assert_int_eq(number_at(own, "epoch"), 41);
+	ck_assert_uint_eq(json_array_size(json_object_get(own, "nodes")), 2);
+	json_decref(all);
+}
+END_TEST
+
+START_TEST(a_node_is_shown_as_pgaf_ctl_shows_it)
+{
+	json_t *own = json_at("GET /api/v1/state?formation=default" END);
+	const json_t *nodes = json_object_get(own, "nodes");
+	const json_t *one = json_array_get(nodes, 0);
+	const json_t *two = json_array_get(nodes, 1);
+
+	ck_assert_str_eq(text_at(one, "name"), "node1");
+	ck_assert_str_eq(text_at(one, "reported_state"), "primary");
+	ck_assert_str_eq(text_at(one, "connection"), "read-write");
+	ck_assert_str_eq(text_at(one, "lsn"), "0/3000060");
+	ck_assert_int_eq(number_at(one, "lag_bytes"), 0);
+	ck_assert_str_eq(text_at(two, "health"), "ok");
+	ck_assert_str_eq(text_at(two, "connection"), "read-only");
+	ck_assert_str_eq(text_at(two, "sync_state"), "async");
+	ck_assert_int_eq(number_at(two, "lag_bytes"), 96);
+	ck_assert_int_ge(number_at(two, "report_age_ms"), 300);
+	json_decref(own);
+}
+END_TEST
+
+START_TEST(one_group_and_none)
+{
+	json_t *own = json_at("GET /api/v1/state?formation=default&group=1" END);
+
+	ck_assert_int_eq(number_at(own, "epoch"), 40);
+	json_decref(own);
+	client_expect(ask("GET /api/v1/state?formation=other" END), 404);
+	client_expect(ask("GET /api/v1/state?formation=default&group=7" END), 404);
+	client_expect(ask("GET /api/v1/state?group=x" END), 400);
+}
+END_TEST
+
+static void
+tell(int64_t id, const char *formation, uint32_t group)
+{
+	struct store_event event = {
+		.id = id,
+		.time = "2026-11-24T12:00:00.000Z",
+		.key = {.id = group},
+		.epoch = 7,
+		.node = 1,
+		.node_name = "node1",
+		.reported = "secondary",
+		.assigned = "prepare_promotion",
+		.rule = 310,
+		.text = "node1 is promoted",
+	};
+
+	text_copy(event.key.formation, sizeof(event.key.formation), formation);
+	dashboard_events(dashboard, &event, 1);
+}
+
+/* The numbers of an answer, with commas between. */
+static const char *
+events_at(const char *request)
+{
+	static char room[256];
+	struct text text = TEXT(room);
+	json_t *list = json_at(request);
+
+	room[0] = '\0';
+	for (size_t i = 0; i < json_array_size(list); i++)
+		text_addf(&text, "%s%lld", i > 0 ? "," : "",
+		          (long long)number_at(json_array_get(list, i), "event_id"));
+	json_decref(list);
+	return room;
+}
+
+START_TEST(events_come_in_the_order_of_their_numbers)
+{
+	tell(5, "default", 0);
+	tell(9, "another", 0);
+	tell(7, "default", 1);
+	tell(5, "default", 0);
+	ck_assert_str_eq(events_at("GET /api/v1/events" END), "5,7,9");
+	ck_assert_str_eq(events_at("GET /api/v1/events?count=2" END), "7,9");
+	ck_assert_str_eq(events_at("GET /api/v1/events?formation=default" END), "5,7");
+	ck_assert_str_eq(events_at("GET /api/v1/events?formation=default&group=0" END), "5");
+	ck_assert_str_eq(events_at("GET /api/v1/events?count=0" END), "");
+	client_expect(ask("GET /api/v1/events?count=many" END), 400);
+
+	json_t *list = json_at("GET /api/v1/events?count=1" END);
+	const json_t *event = json_array_get(list, 0);
+	ck_assert_str_eq(text_at(event, "formation"), "another");
+	ck_assert_str_eq(text_at(event, "assigned_state"), "prepare_promotion");
+	ck_assert_int_eq(number_at(event, "rule"), 310);
+	json_decref(list);
+
+	dashboard_events_forget(dashboard);
+	ck_assert_str_eq(events_at("GET /api/v1/events" END), "");
+}
+END_TEST
+
+START_TEST(old_events_make_room)
+{
+	ck_assert_int_eq(dashboard_events_after(dashboard), 0);
+	for (int64_t id = 1; id <= DASHBOARD_EVENTS_MAX + 3; id++)
+		tell(2 * id, "default", 0);
+	ck_assert_int_eq(dashboard_events_after(dashboard), 2 * (DASHBOARD_EVENTS_MAX + 3 - 31));
+	tell(1, "default", 0);
+	tell(2 * DASHBOARD_EVENTS_MAX + 5, "default", 0);
+	json_t *list = json_at("GET /api/v1/events?count=100000" END);
+	size_t count = json_array_size(list);
+	ck_assert_uint_eq(count, DASHBOARD_EVENTS_MAX);
+	ck_assert_int_eq(number_at(json_array_get(list, 0), "event_id"), 10);
+	ck_assert_int_eq(number_at(json_array_get(list, count - 1), "event_id"),
+	                 2 * DASHBOARD_EVENTS_MAX + 6);
+	ck_assert_int_eq(number_at(json_array_get(list, count - 2), "event_id"),
+	                 2 * DASHBOARD_EVENTS_MAX + 5);
+	json_decref(list);
+}
+END_TEST
+
+START_TEST(a_password_guards_all_but_healthz)
+{
+	stop();
+	serve("sesame");
+	client_expect(ask("GET /healthz" END), 200);
+	client_expect(ask("GET /api/v1/state" END), 401);
+	client_expect(ask("GET /api/v1/events" END), 401);
+	client_expect(ask("GET /metrics" END), 401);
+	client_expect(ask("GET /nothing" END), 401);
+	client_expect(ask("GET /api/v1/state" END_WITH(WRONG)), 401);
+	client_expect(ask("GET /api/v1/state" END_WITH(RIGHT)), 200);
+	for (int i = 0; i < LOGIN_FAILURES_MAX; i++)
+		client_expect(ask("GET /api/v1/state" END_WITH(WRONG)), 401);
+	const char *reply = ask("GET /api/v1/state" END_WITH(RIGHT));
+	client_expect(reply, 429);
+	ck_assert_ptr_nonnull(strstr(reply, "Retry-After: 60\r\n"));
+	client_expect(ask("GET /healthz" END), 200);
+}
+END_TEST
+
+START_TEST(without_a_password_no_name_of_others_is_listened_to)
+{
+	client_expect(ask("GET /api/v1/state" END_WITH("")), 421);
+	client_expect(ask("GET /healthz" END_WITH("")), 200);
+	client_expect(ask("GET /api/v1/state HTTP/1.1\r\nHost: [::1]:8009\r\n"
+	                  "Connection: close\r\n\r\n"),
+	              200);
+	client_expect(ask("GET /api/v1/state HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+	                  "Connection: close\r\n\r\n"),
+	              200);
+	client_expect(ask("GET /api/v1/state HTTP/1.1\r\nHost: localhost.example.org\r\n"
+	                  "Connection: close\r\n\r\n"),
+	              421);
+}
+END_TEST
+
+START_TEST(beyond_this_machine_a_password_is_needed)
+{
+	static const char *const fine[] = {"127.0.0.1:8009", "127.8.0.1:1", "[::1]:8009",
+	                                   "localhost:8009", "off"};
+	static const char *const bad[] = {"0.0.0.0:8009",  "[::]:8009",   ":8009",
+	                                  "10.0.0.1:8009", "db.lan:8009", "nowhere"};
+	struct pgaf_error error;
+
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+		ck_assert_int_eq(dashboard_check(fine[i], "", &error), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(dashboard_check(bad[i], "", &error), PGAF_ECONFIG);
+	ck_assert_int_eq(dashboard_check("[::]:8009", "sesame", &error), 0);
+	dashboard_check("[::]:8009", "", &error);
+	ck_assert_str_eq(error.text,
+	                 "http: [::]:8009 can be reached from other machines, which needs a "
+	                 "password: give http-password-file, or listen on 127.0.0.1");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *all = suite_create("dashboard");
+	TCase *tests = tcase_create("dashboard");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_checked_fixture(tests, start, stop);
+	tcase_add_test(tests, healthz_says_whether_the_store_answers);
+	tcase_add_test(tests, the_state_is_that_of_each_formation);
+	tcase_add_test(tests, a_node_is_shown_as_pgaf_ctl_shows_it);
+	tcase_add_test(tests, one_group_and_none);
+	tcase_add_test(tests, events_come_in_the_order_of_their_numbers);
+	tcase_add_test(tests, old_events_make_room);
+	tcase_add_test(tests, a_password_guards_all_but_healthz);
+	tcase_add_test(tests, without_a_password_no_name_of_others_is_listened_to);
+	tcase_add_test(tests, beyond_this_machine_a_password_is_needed);
+	suite_add_tcase(all, tests);
+
+	SRunner *runner = srunner_create(all);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
