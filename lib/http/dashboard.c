@@ -144,16 +144,28 @@ answer_events(struct dashboard *dashboard, const struct http_request *request,
 	                               (size_t)count));
 }
 
+static void
+answer_stream(struct dashboard *dashboard, const struct http_request *request,
+              struct http_answer *answer)
+{
+	answer->type = "text/event-stream";
+	if (strcmp(request->method, "GET") == 0 && !dashboard_watch(dashboard, answer)) {
+		set_complaint(answer, 503, "too many are watching; try again");
+		answer->retry_after = 5;
+	}
+}
+
 static const struct page {
 	const char *path;
 	bool is_open; /* nothing in it needs a login */
 	void (*answer)(struct dashboard *dashboard, const struct http_request *request,
 	               struct http_answer *answer);
 } pages[] = {
-	{"/healthz", true, answer_healthz},
-	{"/metrics", false, answer_metrics},
-	{"/api/v1/state", false, answer_state},
-	{"/api/v1/events", false, answer_events},
+	{.path = "/healthz", .is_open = true, .answer = answer_healthz},
+	{.path = "/metrics", .answer = answer_metrics},
+	{.path = "/api/v1/state", .answer = answer_state},
+	{.path = "/api/v1/events", .answer = answer_events},
+	{.path = "/api/v1/stream", .answer = answer_stream},
 };
 
 static const struct page *
@@ -266,7 +278,8 @@ void
 dashboard_events(struct dashboard *dashboard, const struct store_event *events, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		event_add(dashboard, &events[i]);
+		if (event_add(dashboard, &events[i]))
+			dashboard_tell(dashboard, &events[i]);
 }
 
 int64_t
@@ -297,7 +310,10 @@ dashboard_new(struct loop *loop, const struct dashboard_options *options, struct
 	dashboard->loop = loop;
 	dashboard->world = options->world;
 	login_init(&dashboard->login, options->user, options->password);
-	dashboard->http = http_new(loop, options->address, answer, dashboard, error);
+	if (dashboard_stream_init(dashboard))
+		dashboard->http = http_new(loop, options->address, answer, dashboard, error);
+	else
+		error_set(error, PGAF_ENOMEM, "out of memory");
 	if (!dashboard->http) {
 		dashboard_free(dashboard);
 		return NULL;
@@ -311,6 +327,7 @@ dashboard_free(struct dashboard *dashboard)
 	if (!dashboard)
 		return;
 	http_free(dashboard->http);
+	dashboard_stream_done(dashboard);
 	explicit_bzero(&dashboard->login, sizeof(dashboard->login));
 	free(dashboard);
 }

@@ -48,4 +48,10 @@ int64_t dashboard_events_after(const struct dashboard *dashboard);
 /* The store was opened: what was known of its events may be another store's. */
 void dashboard_events_forget(struct dashboard *dashboard);
 
+/* ---- for those who watch: cheap while there are none ---------------------------------- */
+/* A group may look different now, or is gone. */
+void dashboard_changed(struct dashboard *dashboard, const struct store_group_key *key);
+/* The store was opened or lost. */
+void dashboard_store(struct dashboard *dashboard);
+
 #endif

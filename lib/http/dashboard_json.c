@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pure/lsn.h"
+#include "base/pure/text.h"
+#include "core/rules.h"
+#include "core/why.h"
 #include "http/dashboard_parts.h"
 #include "http/view_json.h"
 
@@ -86,6 +90,121 @@ dashboard_json_state(const struct dashboard *dashboard, const char *formation, i
 			json_array_append_new(list, object);
 	}
 	return list;
+}
+
+/* ---- one group, for those who watch ----------------------------------------------- */
+
+static json_t *
+phases_of(const struct report *report)
+{
+	json_t *object = json_object();
+
+	json_set_number(object, "timeline", report->promoted_timeline);
+	json_set_number(object, "claim_ms", report->claim_ms);
+	json_set_number(object, "promote_ms", report->promote_ms);
+	json_set_number(object, "open_ms", report->open_ms);
+	return object;
+}
+
+static json_t *
+peers_of(const struct report *report)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < report->peer_count; i++) {
+		json_t *object = json_object();
+		json_set_number(object, "node_id", report->peers[i].node);
+		json_object_set_new(object, "reached", json_boolean(report->peers[i].reached));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+/* What pgaf-ctl shows in several verbs, in one object. */
+static json_t *
+watched_node(const struct view *view, const struct view_node *node)
+{
+	const struct rule *rule = rule_by_id(node->goal.rule);
+	json_t *object = json_of_node(view, node);
+	char sentence[1024] = "";
+	struct text text = TEXT(sentence);
+
+	json_object_del(object, "report_age_ms");
+	json_object_set_new(object, "keeper", json_boolean(node->session));
+	json_set_text(object, "postgres", pg_status_name(node->report.pg));
+	json_object_set_new(object, "streaming", json_boolean(node->report.streaming));
+	json_set_number(object, "upstream", node->goal.upstream);
+	json_set_number(object, "rule", node->goal.rule);
+	json_set_text(object, "rule_doc", rule ? rule->doc : "");
+	json_object_set_new(object, "peers", peers_of(&node->report));
+	if (node->report.promoted_timeline != 0)
+		json_object_set_new(object, "promotion", phases_of(&node->report));
+	view_remark(view, node, &text);
+	json_set_text(object, "remark", sentence);
+	text_init(&text, sentence, sizeof(sentence));
+	view_veto(view, node, &text);
+	json_set_text(object, "veto", sentence);
+	return object;
+}
+
+static json_t *
+timelines_of(const struct group *group)
+{
+	json_t *list = json_array();
+	char lsn[LSN_TEXT_MAX];
+
+	for (uint32_t i = 0; i < group->history_count; i++) {
+		const struct timeline *timeline = &group->history[i];
+		json_t *object = json_object();
+		json_set_number(object, "number", timeline->number);
+		json_set_number(object, "parent", timeline->parent);
+		json_set_text(object, "fork", lsn_format(timeline->fork, lsn));
+		json_set_number(object, "node_id", timeline->node);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static void
+add_sentences(json_t *object, const struct view *view)
+{
+	const struct view_group *group = &view->groups[0];
+	char lines[8192] = "";
+	struct text text = TEXT(lines);
+
+	explain_group_state(&group->picture, group->now, &text);
+	json_object_set_new(object, "state", json_of_lines(lines));
+	text_init(&text, lines, sizeof(lines));
+	view_waits(view, group, &text);
+	json_object_set_new(object, "waits_for", json_of_lines(lines));
+	text_init(&text, lines, sizeof(lines));
+	view_advice(view, group, &text);
+	json_object_set_new(object, "advice", json_of_lines(lines));
+}
+
+json_t *
+dashboard_json_group(const struct dashboard *dashboard, const struct snapshot *snap)
+{
+	json_t *nodes = json_array();
+	json_t *object = NULL;
+	struct view view;
+
+	if (view_of(&view, snap, loop_now(dashboard->loop)) == 0) {
+		object = json_of_formation(snap->group.formation, &view);
+		for (size_t i = 0; i < view.node_count; i++)
+			json_array_append_new(nodes, watched_node(&view, &view.nodes[i]));
+		const struct view_node *primary = view_primary(&view, snap->group.id);
+		json_set_number(object, "group_id", snap->group.id);
+		json_set_number(object, "primary", primary ? primary->id : 0);
+		json_set_number(object, "timeline", snap->group.timeline);
+		json_set_number(object, "failovers", snap->group.failovers);
+		json_object_set(object, "nodes", nodes);
+		json_object_set_new(object, "timelines", timelines_of(&snap->group));
+		add_sentences(object, &view);
+		view_free(&view);
+	}
+	json_decref(nodes);
+	return object;
 }
 
 /* ---- events ----------------------------------------------------------------------- */

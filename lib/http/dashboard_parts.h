@@ -5,11 +5,22 @@
 /* What the files of the dashboard share. */
 
 #include <jansson.h>
+#include <sys/queue.h>
 
 #include "http/dashboard.h"
 #include "http/login.h"
 
 #define DASHBOARD_GROUPS_MAX 256
+
+/* What those who watch were last told of a group. */
+struct dashboard_shown {
+	struct store_group_key key;
+	char *last; /* NULL: nothing */
+	bool is_stale;
+	pgaf_time next_at; /* not told again before */
+};
+
+TAILQ_HEAD(dashboard_watchers, dashboard_watcher);
 
 struct dashboard {
 	struct loop *loop;
@@ -18,6 +29,11 @@ struct dashboard {
 	struct login login;
 	size_t event_count;
 	struct store_event events[DASHBOARD_EVENTS_MAX]; /* by number */
+	struct dashboard_watchers watchers;
+	struct loop_timer *push;
+	struct loop_timer *beat;
+	size_t shown_count;
+	struct dashboard_shown shown[DASHBOARD_GROUPS_MAX];
 };
 
 /* ---- dashboard_json.c ------------------------------------------------------------- */
@@ -30,5 +46,14 @@ json_t *dashboard_json_state(const struct dashboard *dashboard, const char *form
 json_t *dashboard_json_events(const struct dashboard *dashboard, const char *formation,
                               int64_t group, size_t count);
 json_t *dashboard_json_event(const struct store_event *event);
+/* All that the page draws of a group, without what changes by itself. NULL: no memory. */
+json_t *dashboard_json_group(const struct dashboard *dashboard, const struct snapshot *snap);
+
+/* ---- dashboard_stream.c ----------------------------------------------------------- */
+bool dashboard_stream_init(struct dashboard *dashboard);
+void dashboard_stream_done(struct dashboard *dashboard);
+/* Lets whoever asked watch; false: there are too many. */
+bool dashboard_watch(struct dashboard *dashboard, struct http_answer *answer);
+void dashboard_tell(struct dashboard *dashboard, const struct store_event *event);
 
 #endif

@@ -203,12 +203,16 @@ run(struct http *http)
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
 	bool was_full = is_full(http);
 
+	http->is_woken = false;
 	MHD_run(http->daemon);
 	/* A full server does not listen, and begins to only in the run after connections ended,
 	 * of which nothing would tell the loop. */
 	if (was_full)
 		MHD_run(http->daemon);
-	if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES)
+	/* It may have been woken by the request that was just answered. */
+	if (http->is_woken)
+		loop_timer_set(http->timer, loop_now(http->loop));
+	else if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES)
 		loop_timer_set(http->timer, PGAF_NEVER);
 	else
 		loop_timer_set(http->timer, loop_now(http->loop) + PGAF_MSEC((pgaf_time)wait_ms));

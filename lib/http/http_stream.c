@@ -95,7 +95,7 @@ stream_wake(struct http_stream *stream)
 		return;
 	stream->suspended = false;
 	MHD_resume_connection(stream->connection);
-	/* Of which its descriptor says nothing. */
+	stream->http->is_woken = true;
 	if (stream->http->timer)
 		loop_timer_set(stream->http->timer, loop_now(stream->http->loop));
 }

@@ -89,6 +89,7 @@ monitor_group_turn(struct monitor_group *group)
 	monitor->inside = false;
 	loop_timer_set(group->timer, monitor_deadline(group->engine));
 	group_show(group, now);
+	monitor_pages_changed(group);
 }
 
 static void
@@ -412,6 +413,7 @@ static void
 group_gone(struct monitor_group *group)
 {
 	group_end(group);
+	monitor_pages_changed(group);
 	loop_timer_set(group->timer, PGAF_NEVER);
 	loop_timer_set(group->poll, PGAF_NEVER);
 }

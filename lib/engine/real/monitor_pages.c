@@ -78,7 +78,22 @@ monitor_pages_opened(struct pgaf_monitor *monitor)
 	monitor->events_asked = false;
 	monitor->events_again = false;
 	dashboard_events_forget(monitor->dashboard);
+	dashboard_store(monitor->dashboard);
 	monitor_pages_ask_events(monitor);
+}
+
+void
+monitor_pages_lost(struct pgaf_monitor *monitor)
+{
+	if (monitor->dashboard)
+		dashboard_store(monitor->dashboard);
+}
+
+void
+monitor_pages_changed(const struct monitor_group *group)
+{
+	if (group->monitor->dashboard)
+		dashboard_changed(group->monitor->dashboard, &group->key);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */

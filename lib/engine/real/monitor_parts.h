@@ -109,6 +109,10 @@ int monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_o
                        struct pgaf_error *error);
 /* The store was opened. */
 void monitor_pages_opened(struct pgaf_monitor *monitor);
+/* The store was lost. */
+void monitor_pages_lost(struct pgaf_monitor *monitor);
+/* A group may look different now. */
+void monitor_pages_changed(const struct monitor_group *group);
 /* There may be new events; coalesced. */
 void monitor_pages_ask_events(struct pgaf_monitor *monitor);
 

@@ -102,6 +102,7 @@ monitor_store_lost(void *ctx, const struct pgaf_error *error)
 	}
 	if (!was_open)
 		return;
+	monitor_pages_lost(monitor);
 	log_at(&monitor->logger, PGAF_LOG_WARNING, "store-lost", "the store is lost: %s",
 	       error ? error->text : "no session");
 	for (struct monitor_group *group = monitor->groups; group; group = group->next)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/pure/text.h"
 #include "core/model.h"
@@ -345,6 +346,107 @@ START_TEST(beyond_this_machine_a_password_is_needed)
 }
 END_TEST
 
+/* ---- the stream ---------------------------------------------------------------------- */
+
+static char heard[1 << 18];
+static size_t heard_used;
+
+static int
+watch(void)
+{
+	static const char request[] = "GET /api/v1/stream" END;
+	int fd = client_dial(AF_INET);
+
+	heard_used = 0;
+	ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL),
+	                 (ssize_t)strlen(request));
+	return fd;
+}
+
+/* Until this is heard behind what was waited for before. */
+static void
+wait_for(int fd, const char *what)
+{
+	pgaf_time until = loop_now(client_loop) + PGAF_SECONDS(20);
+	const char *found = NULL;
+
+	for (;;) {
+		heard[heard_used] = '\0';
+		found = strstr(heard, what);
+		if (found)
+			break;
+		ck_assert_msg(loop_now(client_loop) < until, "\"%s\" was not heard", what);
+		ssize_t count =
+			recv(fd, heard + heard_used, sizeof(heard) - heard_used - 1, MSG_DONTWAIT);
+		if (count > 0)
+			heard_used += (size_t)count;
+		else
+			client_turn(5);
+	}
+	heard_used -= (size_t)(found - heard) + strlen(what);
+	memmove(heard, found + strlen(what), heard_used);
+}
+
+START_TEST(who_watches_is_told_everything_and_then_what_changes)
+{
+	struct store_group_key key = {.formation = "default", .id = 0};
+	int fd = 0;
+
+	dashboard_changed(dashboard, &key);
+	tell(4, "default", 0);
+	fd = watch();
+	wait_for(fd, "Content-Type: text/event-stream\r\n");
+	wait_for(fd, "event: monitor\ndata: {\"version\":");
+	wait_for(fd, "event: group\ndata: {\"formation\":\"another\"");
+	wait_for(fd, "event: group\ndata: {\"formation\":\"default\",\"epoch\":41");
+	wait_for(fd, "\"waits_for\":");
+	wait_for(fd, "event: events\ndata: [{\"event_id\":4,");
+
+	groups[1].group.epoch = 50;
+	groups[1].group.history_count = 1;
+	groups[1].group.history[0] =
+		(struct timeline){.number = 4, .parent = 3, .fork = 0x3000060, .node = 2};
+	groups[1].nodes[0].report.promoted_timeline = 3;
+	groups[1].nodes[0].report.peer_count = 1;
+	groups[1].nodes[0].report.peers[0] = (struct peer_view){.node = 2, .reached = true};
+	dashboard_changed(dashboard, &key);
+	dashboard_changed(dashboard, &key);
+	wait_for(fd, "event: group\ndata: {\"formation\":\"default\",\"epoch\":50");
+	wait_for(fd, "\"peers\":[{\"node_id\":2,\"reached\":true}]");
+	wait_for(fd, "{\"number\":4,\"parent\":3,\"fork\":\"0/3000060\",\"node_id\":2}");
+	tell(5, "default", 0);
+	wait_for(fd, "event: events\ndata: [{\"event_id\":5,");
+	works = false;
+	dashboard_store(dashboard);
+	wait_for(fd, "\"store_open\":false");
+
+	/* What looks as before is not told again; a group that is gone is. */
+	dashboard_changed(dashboard, &key);
+	key.id = 1;
+	groups[0].group.id = 9;
+	dashboard_changed(dashboard, &key);
+	wait_for(fd, "event: gone\ndata: {\"formation\":\"default\",\"group_id\":1}");
+	ck_assert_ptr_null(strstr(heard, "event: group"));
+	close(fd);
+}
+END_TEST
+
+START_TEST(the_stream_beats_and_is_for_a_few)
+{
+	int fds[HTTP_STREAMS_MAX];
+
+	client_expect(ask("HEAD /api/v1/stream" END), 200);
+	for (size_t i = 0; i < HTTP_STREAMS_MAX; i++) {
+		fds[i] = watch();
+		wait_for(fds[i], "event: events");
+	}
+	client_expect(ask("GET /api/v1/stream" END), 503);
+	wait_for(fds[HTTP_STREAMS_MAX - 1], "\n:\n\n");
+	for (size_t i = 0; i < HTTP_STREAMS_MAX; i++)
+		close(fds[i]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -362,6 +464,8 @@ main(void)
 	tcase_add_test(tests, a_password_guards_all_but_healthz);
 	tcase_add_test(tests, without_a_password_no_name_of_others_is_listened_to);
 	tcase_add_test(tests, beyond_this_machine_a_password_is_needed);
+	tcase_add_test(tests, who_watches_is_told_everything_and_then_what_changes);
+	tcase_add_test(tests, the_stream_beats_and_is_for_a_few);
 	suite_add_tcase(all, tests);
 
 	SRunner *runner = srunner_create(all);
