@@ -81,8 +81,7 @@ cluster()
 		--durations=10 --figures=build/figures.jsonl "$@" tests/cluster
 }
 
-# Seeds from 1 until there are enough failovers or no time is left. By default 20,000 of them, as
-# long as seed 43212 stands: what is cloned from a primary whose slot was lost once never streams.
+# Seeds from 1 until there are enough failovers or no time is left.
 sim()
 {
 	build/gcc/pgaf-sim --seeds 1.. --jobs "$(nproc)" "$@"
