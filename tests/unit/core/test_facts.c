@@ -225,6 +225,22 @@ START_TEST(test_of_equal_candidates_the_one_that_holds_more)
 }
 END_TEST
 
+/* No text can say this: what is read is refused. */
+START_TEST(test_a_primary_without_a_set_has_crashed_all_the_same)
+{
+	static struct snapshot snap;
+	struct roles roles;
+	struct facts facts;
+
+	situation_read(CRASHED, &snap);
+	snap.group.possible_count = 0;
+	roles_bind(&snap, NOW, &roles);
+	roles.self = snapshot_node(&snap, 1);
+	facts_of(&snap, NOW, &roles, &facts);
+	ck_assert_int_eq(facts.answer[FACT_PRIMARY_FAULT], FAULT_CRASHED);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -233,5 +249,6 @@ main(void)
 	tcase_add_loop_test(tcase, test_each_case_has_its_answer, 0,
 	                    sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(tcase, test_of_equal_candidates_the_one_that_holds_more);
+	tcase_add_test(tcase, test_a_primary_without_a_set_has_crashed_all_the_same);
 	return suite_run("facts", tcase);
 }

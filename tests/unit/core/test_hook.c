@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: PostgreSQL */
+/* What an operator's programs are told of redundancy, seen by the core alone. */
+#include <check.h>
+
+#include "core/hook.h"
+#include "unit/suite.h"
+
+static const struct hook_sight covered = {.role = HOOK_ROLE_PRIMARY, .covered = true};
+static const struct hook_sight alone = {.role = HOOK_ROLE_PRIMARY, .alone = true};
+
+/* Tells all there is to tell now; returns how much, and the last of it. */
+static unsigned
+tell(struct hook_watch *watch, const struct hook_sight *sight, pgaf_time now, enum hook_event *last)
+{
+	struct hook_call call = {0};
+	unsigned told = 0;
+
+	while (hook_next(watch, sight, now, &call)) {
+		ck_assert_uint_lt(++told, 10);
+		*last = call.event;
+	}
+	return told;
+}
+
+START_TEST(test_the_first_node_of_a_group_has_lost_nothing)
+{
+	struct hook_watch watch = {0};
+	enum hook_event last = HOOK_UNSTUCK;
+
+	ck_assert_uint_eq(tell(&watch, &alone, PGAF_SECONDS(100), &last), 1);
+	ck_assert_int_eq(last, HOOK_ROLE_CHANGE);
+	ck_assert_uint_eq(tell(&watch, &alone, PGAF_SECONDS(200), &last), 0);
+}
+END_TEST
+
+START_TEST(test_a_primary_whose_standby_was_dropped_has)
+{
+	struct hook_watch watch = {0};
+	enum hook_event last = HOOK_UNSTUCK;
+
+	ck_assert_uint_eq(tell(&watch, &covered, PGAF_SECONDS(100), &last), 2);
+	ck_assert_int_eq(last, HOOK_REDUNDANCY_REGAINED);
+	ck_assert_uint_eq(tell(&watch, &alone, PGAF_SECONDS(101), &last), 0);
+	ck_assert_uint_eq(tell(&watch, &alone, PGAF_SECONDS(101) + HOOK_BARE_AFTER, &last), 1);
+	ck_assert_int_eq(last, HOOK_REDUNDANCY_LOST);
+	ck_assert_uint_eq(tell(&watch, &alone, PGAF_SECONDS(200), &last), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tcase = tcase_create("hook");
+
+	tcase_add_test(tcase, test_the_first_node_of_a_group_has_lost_nothing);
+	tcase_add_test(tcase, test_a_primary_whose_standby_was_dropped_has);
+	return suite_run("hook", tcase);
+}
