@@ -16,6 +16,12 @@
 #define EVENTS_ASKED 10 /* without ?count= */
 /* A decision's event may become visible after one that was begun later. */
 #define EVENTS_AGAIN 32
+/* A nonce is longer than the mark in whose place it is put; the page has fewer. */
+#define PAGE_NONCES_MAX 8
+
+/* lib/http/dashboard.html */
+extern const char dashboard_html[];
+extern const size_t dashboard_html_len;
 
 /* ---- who may reach it --------------------------------------------------------------- */
 
@@ -155,12 +161,53 @@ answer_stream(struct dashboard *dashboard, const struct http_request *request,
 	}
 }
 
+/*
+ * The page may run and style itself, talk to this server, and nothing else: what is to be run
+ * has a number in it that is new each time, and nothing is loaded from elsewhere.
+ */
+static void
+answer_page(struct dashboard *dashboard, const struct http_request *request,
+            struct http_answer *answer)
+{
+	static const char mark[] = "@nonce@";
+	const char *from = dashboard_html;
+	const char *next = NULL;
+	unsigned char number[16];
+	char nonce[2 * sizeof(number) + 1] = "";
+	struct text text = TEXT(nonce);
+	struct text policy = TEXT(answer->policy);
+	struct text body;
+
+	(void)dashboard;
+	(void)request;
+	arc4random_buf(number, sizeof(number));
+	for (size_t i = 0; i < sizeof(number); i++)
+		text_addf(&text, "%02x", number[i]);
+	text_addf(&policy,
+	          "default-src 'none'; connect-src 'self'; img-src data:; style-src 'nonce-%s'; "
+	          "script-src 'nonce-%s'; base-uri 'none'; form-action 'none'; "
+	          "frame-ancestors 'none'",
+	          nonce, nonce);
+	answer->type = "text/html; charset=utf-8";
+	size_t room = dashboard_html_len + PAGE_NONCES_MAX * sizeof(nonce);
+	answer->body = calloc(1, room);
+	if (!answer->body)
+		return;
+	text_init(&body, answer->body, room);
+	for (; (next = strstr(from, mark)); from = next + strlen(mark)) {
+		text_add_bytes(&body, from, (size_t)(next - from));
+		text_add(&body, nonce);
+	}
+	text_add(&body, from);
+}
+
 static const struct page {
 	const char *path;
 	bool is_open; /* nothing in it needs a login */
 	void (*answer)(struct dashboard *dashboard, const struct http_request *request,
 	               struct http_answer *answer);
 } pages[] = {
+	{.path = "/", .answer = answer_page},
 	{.path = "/healthz", .is_open = true, .answer = answer_healthz},
 	{.path = "/metrics", .answer = answer_metrics},
 	{.path = "/api/v1/state", .answer = answer_state},

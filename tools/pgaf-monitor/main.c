@@ -33,7 +33,7 @@ static const struct option_spec specs[] = {
 	{.name = "hostname", .type = OPTION_TEXT, DAEMON_TEXT(hostname), .argument = "NAME",
 	 .doc = "name or address by which keepers reach it; default: the host's name"},
 	{.name = "http", .type = OPTION_ADDRESS, DAEMON_TEXT(http), .initial = "127.0.0.1:8009",
-	 .argument = "ADDR:PORT|off", .doc = "where HTTP is answered"},
+	 .argument = "ADDR:PORT|off", .doc = "where HTTP is answered, with a page for a browser"},
 	{.name = "http-user", .type = OPTION_TEXT, TEXT_AT(http_user), .initial = "pgaf",
 	 .argument = "NAME", .doc = "who may ask over HTTP"},
 	{.name = "http-password-file", .type = OPTION_TEXT, TEXT_AT(http_password_file),

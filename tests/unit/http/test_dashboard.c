@@ -346,6 +346,28 @@ START_TEST(beyond_this_machine_a_password_is_needed)
 }
 END_TEST
 
+START_TEST(the_page_is_whole_and_may_run_only_what_is_in_it)
+{
+	static char first[1 << 18];
+	const char *reply = ask("GET /" END);
+	char nonce[33] = "";
+
+	client_expect(reply, 200);
+	ck_assert_ptr_nonnull(strstr(reply, "Content-Type: text/html; charset=utf-8\r\n"));
+	const char *policy = strstr(reply, "Content-Security-Policy: default-src 'none'; ");
+	ck_assert_ptr_nonnull(policy);
+	ck_assert_ptr_nonnull(strstr(policy, "; frame-ancestors 'none'\r\n"));
+	memcpy(nonce, strstr(policy, "script-src 'nonce-") + strlen("script-src 'nonce-"), 32);
+	const char *script = strstr(reply, "<script nonce=\"");
+	ck_assert_int_eq(strncmp(script + strlen("<script nonce=\""), nonce, 32), 0);
+	ck_assert_ptr_null(strstr(reply, "@nonce@"));
+	ck_assert_ptr_nonnull(strstr(reply, "</html>\n"));
+	text_copy(first, sizeof(first), reply);
+	reply = ask("GET /" END);
+	ck_assert_str_ne(client_body(first), client_body(reply));
+}
+END_TEST
+
 /* ---- the stream ---------------------------------------------------------------------- */
 
 static char heard[1 << 18];
@@ -464,6 +486,7 @@ main(void)
 	tcase_add_test(tests, a_password_guards_all_but_healthz);
 	tcase_add_test(tests, without_a_password_no_name_of_others_is_listened_to);
 	tcase_add_test(tests, beyond_this_machine_a_password_is_needed);
+	tcase_add_test(tests, the_page_is_whole_and_may_run_only_what_is_in_it);
 	tcase_add_test(tests, who_watches_is_told_everything_and_then_what_changes);
 	tcase_add_test(tests, the_stream_beats_and_is_for_a_few);
 	suite_add_tcase(all, tests);
