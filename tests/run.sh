@@ -29,7 +29,7 @@ build-clang |default| 900|CMakeLists.txt              |build clang clang
 unit        |default| 900|tests/unit tests/rules      |tests_of gcc unit
 lint        |default| 600|tests/lint/CMakeLists.txt   |tests_of gcc lint
 build-asan  |default| 900|CMakeLists.txt              |build asan gcc -DPGAF_SANITIZE=ON
-sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit
+sanitizers  |default| 900|tests/unit tests/rules      |tests_of asan unit 2
 build-fuzz  |default| 900|tests/fuzz/CMakeLists.txt  |build fuzz clang -DPGAF_FUZZ=ON
 fuzz        |default| 300|tests/fuzz/CMakeLists.txt  |tests_of fuzz fuzz
 model       |default| 900|tests/model/run.py          |tests/model/run.py
@@ -37,7 +37,6 @@ sim         |default| 900|tests/sim/main.c            |sim --failovers 20000 --s
 sim-same    |default| 300|tests/sim/main.c            |sim_same
 sim-broken  |default| 600|tests/sim/main.c            |sim_broken
 coverage    |default| 900|tests/unit tests/rules      |coverage
-mutation    |default| 300|tests/mutation/run.py       |mutation --sample 6 --seconds 25
 install     |default| 300|tests/install/run.sh        |tests/install/run.sh build/gcc
 cluster     |default|1800|tests/cluster/test_*.py     |cluster gcc -m "not full"
 demo        |default| 300|examples/demo.sh            |bash examples/demo.sh
@@ -67,9 +66,11 @@ build()
 		cmake --build "build/$name"
 }
 
+# tests_of BUILD LABEL [TESTS FOR EACH CORE]: those with servers wait more than they work.
 tests_of()
 {
-	ctest --test-dir "build/$1" -L "$2" -j "$(nproc)" --output-on-failure --no-tests=error
+	ctest --test-dir "build/$1" -L "$2" -j $(($(nproc) * ${3-1})) --output-on-failure \
+		--no-tests=error
 }
 
 # The interpreter is Debian's: it has the modules that deps.sh installs.
@@ -182,7 +183,7 @@ coverage()
 		echo "user postgres cannot write into $root/$counters"
 		return 1
 	fi
-	(umask 0 && tests_of coverage unit && build/coverage/pgaf-sim --seeds 1..200) || return 1
+	(umask 0 && tests_of coverage unit 2 && build/coverage/pgaf-sim --seeds 1..200) || return 1
 	gcovr --root . --filter lib/ --json build/coverage.json build/coverage || return 1
 	covered lib/core 100 100
 	local core=$?
