@@ -16,9 +16,10 @@ role_shown(const struct keeper *keeper, enum route route)
 	case ROUTE_CLOSED:
 		break;
 	}
-	/* A promotion takes a moment, and nothing is started on its way. */
+	/* A promotion takes a moment, until it is open, and nothing is started on its way. */
 	if (keeper->hooks.role == HOOK_ROLE_REPLICA &&
-	    (goal == PGAF_STATE_PREPARE_PROMOTION || goal == PGAF_STATE_STOP_REPLICATION))
+	    (goal == PGAF_STATE_PREPARE_PROMOTION || goal == PGAF_STATE_STOP_REPLICATION ||
+	     pgaf_state_is_writable(goal)))
 		return HOOK_ROLE_REPLICA;
 	return HOOK_ROLE_NONE;
 }
