@@ -10,6 +10,7 @@
 #include "base/pure/text.h"
 #include "core/dry_run.h"
 #include "unit/core/pair_read.h"
+#include "unit/suite.h"
 
 #define SAID_MAX 8192
 
@@ -610,10 +611,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("dry_run");
 	TCase *tcase = tcase_create("dry_run");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, test_a_switchover_of_a_healthy_pair_loses_nothing);
@@ -645,9 +643,5 @@ main(void)
 	tcase_add_test(tcase, test_what_an_unheard_node_holds_may_be_forgotten);
 	tcase_add_test(tcase, test_nothing_is_forgotten_when_every_node_was_heard);
 	tcase_add_test(tcase, test_verdicts_have_names);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("dry_run", tcase);
 }

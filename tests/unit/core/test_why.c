@@ -12,6 +12,7 @@
 #include "core/figures.h"
 #include "core/why.h"
 #include "unit/core/pair_read.h"
+#include "unit/suite.h"
 
 #define SAID_MAX 16384
 
@@ -521,10 +522,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("why");
 	TCase *tcase = tcase_create("why");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, test_sizes_and_times_are_written_for_people);
@@ -550,9 +548,5 @@ main(void)
 	tcase_add_test(tcase, test_the_group_says_whom_commits_wait_for);
 	tcase_add_test(tcase, test_a_primary_is_not_known_to_accept_writes_without_its_word);
 	tcase_add_test(tcase, test_what_is_under_way_is_said_first);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("why", tcase);
 }

@@ -14,13 +14,13 @@
 #include "http/dashboard.h"
 #include "http/login.h"
 #include "unit/http/client.h"
+#include "unit/suite.h"
 
 #define END " HTTP/1.1\r\nHost: localhost:8009\r\nConnection: close\r\n\r\n"
 /* pgaf:sesame, pgaf:guess */
 #define RIGHT "Authorization: Basic cGdhZjpzZXNhbWU=\r\n"
 #define WRONG "Authorization: Basic cGdhZjpndWVzcw==\r\n"
-#define END_WITH(header) \
-	" HTTP/1.1\r\nHost: db.example.org\r\n" header "Connection: close\r\n\r\n"
+#define END_WITH(header) " HTTP/1.1\r\nHost: db.example.org\r\n" header "Connection: close\r\n\r\n"
 
 static struct dashboard *dashboard;
 static struct snapshot groups[3];
@@ -472,7 +472,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *all = suite_create("dashboard");
 	TCase *tests = tcase_create("dashboard");
 
 	tcase_set_timeout(tests, 60);
@@ -489,11 +488,5 @@ main(void)
 	tcase_add_test(tests, the_page_is_whole_and_may_run_only_what_is_in_it);
 	tcase_add_test(tests, who_watches_is_told_everything_and_then_what_changes);
 	tcase_add_test(tests, the_stream_beats_and_is_for_a_few);
-	suite_add_tcase(all, tests);
-
-	SRunner *runner = srunner_create(all);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("dashboard", tests);
 }

@@ -11,6 +11,7 @@
 #include "base/pure/text.h"
 #include "http/http.h"
 #include "unit/http/client.h"
+#include "unit/suite.h"
 
 static struct http *http;
 static char seen[512]; /* what the handler was asked */
@@ -351,7 +352,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *all = suite_create("http");
 	TCase *tests = tcase_create("http");
 
 	tcase_set_timeout(tests, 60);
@@ -369,11 +369,5 @@ main(void)
 	tcase_add_test(tests, test_a_stream_sends_what_is_written_when_it_is_written);
 	tcase_add_test(tests, test_a_slow_reader_is_dropped_and_harms_nobody);
 	tcase_add_test(tests, test_streams_are_few_and_end_with_the_server);
-	suite_add_tcase(all, tests);
-
-	SRunner *runner = srunner_create(all);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("http", tests);
 }

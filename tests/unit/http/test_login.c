@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/login.h"
+#include "unit/suite.h"
 
 #define NOW PGAF_SECONDS(1000)
 
@@ -90,7 +91,6 @@ END_TEST
 int
 main(void)
 {
-	Suite *all = suite_create("login");
 	TCase *tests = tcase_create("login");
 
 	tcase_set_timeout(tests, 60);
@@ -100,11 +100,5 @@ main(void)
 	tcase_add_test(tests, who_guesses_is_not_listened_to_for_a_while);
 	tcase_add_test(tests, to_ask_without_a_password_is_no_guess);
 	tcase_add_test(tests, the_one_who_failed_longest_ago_is_forgotten_first);
-	suite_add_tcase(all, tests);
-
-	SRunner *runner = srunner_create(all);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("login", tests);
 }

@@ -8,6 +8,7 @@
 #include "base/pure/text.h"
 #include "http/exposition.h"
 #include "http/monitor_metrics.h"
+#include "unit/suite.h"
 
 #define NOW PGAF_SECONDS(1000)
 #define GROUP "formation=\"default\",group=\"2\""
@@ -172,10 +173,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("metrics of the monitor");
 	TCase *tests = tcase_create("text");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, make_pair, NULL);
 	tcase_add_test(tests, test_monitor_metrics_of_a_pair);
@@ -184,9 +182,5 @@ main(void)
 	tcase_add_test(tests, test_monitor_metrics_of_a_closed_primary);
 	tcase_add_test(tests, test_monitor_metrics_without_groups);
 	tcase_add_test(tests, test_histogram_counts_up_to_each_limit);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run("metrics of the monitor", tests);
 }
