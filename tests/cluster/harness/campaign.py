@@ -5,6 +5,7 @@ Everything of a scenario is new: hosts, disks, monitor, two nodes, HAProxy, clie
 does all: it starts and ends faults when they are due, and in between it is the service manager of
 each machine, which starts a daemon again that ended.
 """
+import contextlib
 import glob
 import json
 import os
@@ -261,17 +262,19 @@ class World:
                     shutil.copy(path, f"{self.directory}/{name}-{os.path.basename(path)}")
 
     def close(self):
-        for machine in self.machines():
-            machine.holds = 1
-            if machine.part:
-                proc.kill_all(machine.processes("all"))
-        self.cluster.close()
-        proc.sweep(self.directory)
-        nemesis.sweep(self.net.tag)
-        for machine in self.machines():
-            machine.disk.close()
-        self.net.close()
-        disk.unshare(self.directory)
+        """Whatever of it fails, the rest is done, or the next world could not begin."""
+        with contextlib.ExitStack() as last:
+            last.callback(disk.unshare, self.directory)
+            last.callback(self.net.close)
+            for machine in self.machines():
+                last.callback(machine.disk.close)
+            last.callback(nemesis.sweep, self.net.tag)
+            last.callback(proc.sweep, self.directory)
+            last.callback(self.cluster.close)
+            for machine in self.machines():
+                machine.holds = 1
+                if machine.part:
+                    proc.kill_all(machine.processes("all"))
 
 
 class Scenario:

@@ -306,11 +306,11 @@ class Cluster:
         for node in self.nodes:
             node.wake()
         for keeper in keepers:
-            keeper.send(signal.SIGTERM)
+            keeper.send_if_running(signal.SIGTERM)
         for keeper in keepers:
             self._end(keeper)
         if self.monitor and self.monitor.daemon.running():
-            self.monitor.daemon.send(signal.SIGTERM)
+            self.monitor.daemon.send_if_running(signal.SIGTERM)
             self._end(self.monitor.daemon)
 
     @staticmethod

@@ -221,6 +221,11 @@ class Daemon:
         assert self.running(), f"{self.name} is not running"
         self.popen.send_signal(sig)
 
+    def send_if_running(self, sig):
+        """For endings: it may end by itself in any moment, also in this one."""
+        if self.popen is not None:
+            self.popen.send_signal(sig)
+
     def wait(self, deadline):
         """Wait for the end of the program; returns its exit code (-N: by signal N)."""
         wait_for(lambda: self.popen.poll() is not None, deadline,
@@ -232,12 +237,12 @@ class Daemon:
     def stop(self, deadline=15, sig=signal.SIGTERM):
         if not self.running():
             return None
-        self.send(sig)
+        self.send_if_running(sig)
         return self.wait(deadline)
 
     def kill(self):
         if self.running():
-            self.send(signal.SIGKILL)
+            self.send_if_running(signal.SIGKILL)
             self.wait(5)
 
     def log_text(self, all_runs=False):
