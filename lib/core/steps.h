@@ -102,6 +102,7 @@ struct step_result {
 
 /* All that can be seen of the local Postgres at one moment, without the network. */
 struct observation {
+	pgaf_time      asked_at;       /* when the question was put, not when its answer came */
 	enum pg_status pg;
 	uint64_t       exits;          /* counts postmaster exits seen by this process */
 	bool           exit_inside;    /* the last one was by itself (36) */

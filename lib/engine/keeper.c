@@ -422,6 +422,7 @@ postgres_exited(struct keeper *keeper, bool inside, bool witnessed)
 	if (keeper->busy)
 		step_cancel(keeper);
 	keeper->looking = false;
+	keeper->changed_at = keeper->now;
 	view->seen.pg = PG_EXITED;
 	view->seen_known = true;
 	view->seen.streaming = false;
@@ -470,6 +471,11 @@ keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observa
 	bool ran = view->seen_known && runs(view->seen.pg);
 
 	keeper->now = now;
+	/* A promoted primary would be taken for the standby that it was, and stopped. */
+	if (seen->asked_at < keeper->changed_at) {
+		keeper->ops->observe(keeper->world);
+		return;
+	}
 	keeper->looking = false;
 	see_restart(keeper, seen);
 	see_members(keeper, seen);
@@ -580,6 +586,7 @@ keeper_on_step(struct keeper *keeper, pgaf_time now, const struct step_result *r
 		return;
 	keeper->busy = false;
 	keeper->again = true;
+	keeper->changed_at = now;
 	step_finished(keeper, result);
 }
 

@@ -101,6 +101,7 @@ void keeper_on_secrets(struct keeper *keeper, pgaf_time now);
 void keeper_on_claim(struct keeper *keeper, pgaf_time now, bool granted, bool known);
 void keeper_on_noted(struct keeper *keeper, pgaf_time now, bool saved);
 void keeper_on_step(struct keeper *keeper, pgaf_time now, const struct step_result *result);
+/* One that was asked before the last step ended is not taken: ops->observe() asks again. */
 void keeper_on_observation(struct keeper *keeper, pgaf_time now, const struct observation *seen);
 void keeper_on_exit(struct keeper *keeper, pgaf_time now, bool inside); /* pidfd fired */
 void keeper_on_peer(struct keeper *keeper, pgaf_time now, const struct peer_view *view,

@@ -48,6 +48,7 @@ struct keeper {
 	char                     give_up[256]; /* why the promotion is to be renounced, "" if not */
 	bool                     refreshing;
 	bool                     looking;    /* nothing is planned before Postgres was looked at */
+	pgaf_time                changed_at; /* by a step, or Postgres ended: older answers lie */
 	bool                     again;      /* run the table once more */
 	uint64_t                 orders_sent; /* numbers steps */
 	uint32_t                 failures;

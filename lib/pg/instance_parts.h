@@ -155,6 +155,7 @@ struct observer {
 	pgaf_time settings_at;
 	uint64_t poisoned;       /* start of the server whose released position lies (1c) */
 	pgaf_time asked_at;      /* the round under way */
+	pgaf_time changed_at;    /* a step ended: what was seen before is history */
 	pgaf_time opened_at;     /* clients were let in */
 	long receiver;           /* walreceiver of the last round */
 	pgaf_time slots_at;      /* when a standby's slots were last moved */

@@ -109,6 +109,7 @@ finish(struct instance *in)
 	release(in);
 	in->task.active = false;
 	in->stopping = false;
+	in->observer.changed_at = loop_now(in->loop);
 	in->callbacks.step_done(in->ctx, &result);
 }
 

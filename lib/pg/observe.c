@@ -100,14 +100,16 @@ deliver(struct instance *in, const struct observation *seen)
 	struct observer *observer = &in->observer;
 
 	observer->seen = *seen;
+	observer->seen.asked_at = observer->asked_at;
 	observer->any = true;
 	observer->busy = false;
-	struct observation copy = *seen;
+	struct observation copy = observer->seen;
 	in->callbacks.observed(in->ctx, &copy);
-	if (observer->again) {
-		observer->again = false;
+	/* A round that the callback began is as late as one that was wanted before. */
+	bool again = observer->again && !observer->busy;
+	observer->again = false;
+	if (again)
 		observe_start(in);
-	}
 }
 
 /*
@@ -129,6 +131,12 @@ see_stranger(const struct instance *in, struct observation *seen)
 		seen->pg = PG_STANDBY;
 }
 
+static bool
+is_still_true(const struct instance *in)
+{
+	return in->observer.any && in->observer.seen.asked_at >= in->observer.changed_at;
+}
+
 /* The server lives and does not answer: what is known of it stays, apart from what files say. */
 static void
 deliver_silence(struct instance *in, enum conn_failure failure)
@@ -139,7 +147,7 @@ deliver_silence(struct instance *in, enum conn_failure failure)
 	observe_files(in, &seen);
 	if (in->postmaster != 0 && failure == CONN_STOPPING)
 		seen.pg = PG_STOPPING;
-	else if (in->postmaster != 0 && in->observer.any && failure != CONN_STARTING &&
+	else if (in->postmaster != 0 && is_still_true(in) && failure != CONN_STARTING &&
 	         failure != CONN_REFUSED && (last->pg == PG_PRIMARY || last->pg == PG_STANDBY))
 		seen = *last;
 	else if (in->postmaster != 0 && (failure == CONN_REFUSED || failure == CONN_REJECTED))
@@ -402,6 +410,7 @@ begin(void *ctx)
 	struct observer *observer = &in->observer;
 	struct observation seen;
 
+	observer->asked_at = loop_now(in->loop);
 	if (!attach_look(in)) {
 		if (observer->conn != NULL)
 			conn_close(observer->conn);

@@ -163,6 +163,7 @@ keeper_observe(const struct m_state *s, unsigned node, struct observation *seen)
 	const struct m_pg *pg = &s->pg[node];
 
 	memset(seen, 0, sizeof(*seen));
+	seen->asked_at = NOW;
 	seen->pg = (enum pg_status)pg->status;
 	seen->has_data = pg->status != PG_ABSENT;
 	seen->clone_unfinished = pg->unfinished;

@@ -314,6 +314,19 @@ check_discard(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream)
 		          host_name(node), pg_timeline(sim, pg));
 }
 
+void
+check_stop(struct sim *sim, pgaf_node_id node, const struct goal *goal)
+{
+	const struct pg *pg = &sim->pg[node];
+	bool promotion = goal->state == PGAF_STATE_PREPARE_PROMOTION ||
+	                 goal->state == PGAF_STATE_STOP_REPLICATION;
+
+	if (promotion && pg->postmaster && pg->status == PG_PRIMARY &&
+	    sim->keep[node].disk_note.role == NOTE_PRIMARY && !sim->keep[node].told_to_end)
+		violation(sim, "NEEDLESS", "%s stops the primary that it has just promoted",
+		          host_name(node));
+}
+
 /* Faults strike a few times in ten seconds; starts without an end are the keeper's own doing. */
 void
 check_start(struct sim *sim, pgaf_node_id node)

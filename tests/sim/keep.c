@@ -53,28 +53,42 @@ static void
 keep_observed(struct sim *sim, struct event *event)
 {
 	struct keep *keep = &sim->keep[event->a];
-	struct observation seen;
 
 	keep->observing = false;
-	pg_observe(sim, event->a, &seen);
-	seen.exits = seen.exits > keep->exits_before ? seen.exits - keep->exits_before : 0;
-	keeper_on_observation(keep->engine, keep_now(sim, event->a), &seen);
+	keeper_on_observation(keep->engine, keep_now(sim, event->a), &keep->seen);
 	keep_run(sim, event->a);
+}
+
+/* Postgres says what it is in one moment, and it is heard in another: a step may end between. */
+static void
+keep_looked(struct sim *sim, struct event *event)
+{
+	struct keep *keep = &sim->keep[event->a];
+	struct observation *seen = &keep->seen;
+
+	pg_observe(sim, event->a, seen);
+	seen->asked_at = keep->asked_at;
+	seen->exits = seen->exits > keep->exits_before ? seen->exits - keep->exits_before : 0;
+	sim_after(sim, &keep->proc, (pgaf_time)event->x, keep_observed)->a = event->a;
 }
 
 void
 keep_observe(struct sim *sim, pgaf_node_id node)
 {
 	struct keep *keep = &sim->keep[node];
+	struct event *event;
+	pgaf_time takes, back;
 
 	if (keep->observing || !keep->proc.alive || !keep->engine)
 		return;
 	keep->observing = true;
-	sim_after(sim, &keep->proc,
-	          rng_tailed(&sim->rng, PGAF_USEC(500),
-	                     rng_once_in(&sim->rng, 20) ? PGAF_SECONDS(2) : PGAF_MSEC(40)),
-	          keep_observed)
-		->a = node;
+	keep->asked_at = keep_now(sim, node);
+	takes = rng_tailed(&sim->rng, PGAF_USEC(500),
+	                   rng_once_in(&sim->rng, 20) ? PGAF_SECONDS(2) : PGAF_MSEC(40));
+	back = rng_between(&sim->rng, 0, takes);
+	event = sim_after(sim, &keep->proc, takes - back, keep_looked);
+	event->a = node;
+	event->x = (uint64_t)back;
 }
 
 static void
@@ -344,6 +358,7 @@ keep_start(struct sim *sim, pgaf_node_id node)
 	keep->observing = false;
 	keep->disk_deadline = PGAF_SECONDS(5); /* until it is told */
 	keep->exited = false;
+	keep->told_to_end = false;
 	keep->step = (struct run_step){.serial = ++sim->next_id};
 	keep->exits_before = sim->pg[node].exits;
 	keep->route = ROUTE_CLOSED;
@@ -378,6 +393,7 @@ keep_terminate(struct sim *sim, pgaf_node_id node)
 	if (!keep->proc.alive || keep->proc.frozen || !keep->engine || keep->exited)
 		return;
 	TRACE(sim, host_name(node), "keeper > gets SIGTERM");
+	keep->told_to_end = true;
 	keeper_on_terminate(keep->engine, keep_now(sim, node));
 	keep_run(sim, node);
 }
@@ -390,6 +406,7 @@ keep_leave(struct sim *sim, pgaf_node_id node)
 	if (!keep->proc.alive || keep->proc.frozen || !keep->engine || keep->exited)
 		return;
 	TRACE(sim, host_name(node), "keeper > gets SIGUSR2");
+	keep->told_to_end = true;
 	keeper_on_leave(keep->engine, keep_now(sim, node));
 	keep_run(sim, node);
 }

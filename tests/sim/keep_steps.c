@@ -47,6 +47,8 @@ keep_step(void *world, const struct step_order *order)
 	struct event *event;
 
 	TRACE(sim, host_name(keeper->node), "keeper > begins %s", step_name(order->step));
+	if (order->step == STEP_STOP)
+		check_stop(sim, keeper->node, &order->goal);
 	*run = (struct run_step){
 		.active = true,
 		.serial = ++sim->next_id,

@@ -353,6 +353,8 @@ struct keep {
 	uint64_t timer_serial;
 	pgaf_time timer_at;
 	bool observing;
+	pgaf_time asked_at;
+	struct observation seen; /* taken, and on its way */
 	pgaf_time disk_deadline; /* as it was told last */
 	bool link_open;
 	uint64_t link_serial;
@@ -367,6 +369,7 @@ struct keep {
 	uint32_t peer_count;
 	pgaf_time peer_interval;
 	bool exited;
+	bool told_to_end; /* by SIGTERM, or to leave */
 	int exit_code;
 	bool wanted; /* whether a service manager starts it again */
 	enum route route;
@@ -536,6 +539,8 @@ void check_branch(struct sim *sim, uint32_t branch);
 /* WAL that only this node has is about to be replaced by the upstream's. */
 void check_discard(struct sim *sim, pgaf_node_id node, pgaf_node_id upstream);
 void check_start(struct sim *sim, pgaf_node_id node);
+/* What was promoted and runs is not stopped by itself while its promotion is the goal. */
+void check_stop(struct sim *sim, pgaf_node_id node, const struct goal *goal);
 void check_end(struct sim *sim);
 bool check_is_good(const struct sim *sim, char *why, size_t room);
 bool check_counts(const struct sim *sim, pgaf_node_id node);

@@ -13,6 +13,7 @@
 
 #include "core/codec_field.h"
 #include "engine/keeper_env.h"
+#include "unit/engine/report_line.h"
 #include "unit/engine/script.h"
 #include "unit/suite.h"
 
@@ -99,43 +100,6 @@ on_observe(void *world)
 	struct stand *stand = world;
 
 	stand->look = true;
-}
-
-static void
-report_line(const struct report *report, struct text *to)
-{
-	text_addf(to, "%s, postgres %s", pgaf_state_name(report->state),
-	          pg_status_name(report->pg));
-	if (report->crashed_inside)
-		text_add(to, ", by itself");
-	if (report->in_force_version != 0)
-		text_addf(to, ", set %u", (unsigned)report->in_force_version);
-	if (report->declined_version > report->about_version)
-		text_addf(to, ", declined %u", (unsigned)report->declined_version);
-	if (report->promoted_epoch != 0)
-		text_addf(to, ", promoted %u", (unsigned)report->promoted_epoch);
-	if (report->open_ms != 0)
-		text_addf(to, ", open in %u ms", (unsigned)report->open_ms);
-	if (report->renounced_epoch != 0)
-		text_addf(to, ", renounced %u", (unsigned)report->renounced_epoch);
-	if (report->stopped_epoch != 0)
-		text_addf(to, ", stopped %u%s", (unsigned)report->stopped_epoch,
-		          report->stopped_clean ? " clean" : "");
-	if (report->detached_epoch != 0)
-		text_addf(to, ", detached %u", (unsigned)report->detached_epoch);
-	text_add(to, report->history_proved ? ", proved" : "");
-	text_add(to, report->caught_up ? ", caught up" : "");
-	text_add(to, report->needs_clone ? ", needs a copy" : "");
-	text_add(to, report->kept_lsn != 0 ? ", kept" : "");
-	text_add(to, report->fenced ? ", fenced" : "");
-	text_add(to, report->drifted ? ", drifted" : "");
-	if (report->slot_lost != 0)
-		text_addf(to, ", slot of %u lost", (unsigned)report->slot_lost);
-	text_add(to, report->leaving ? ", leaving" : "");
-	text_add(to, report->waiters_ms >= 1000 ? ", waiters" : "");
-	for (uint32_t i = 0; i < report->peer_count; i++)
-		if (report->peers[i].reached)
-			text_addf(to, ", reaches %u", (unsigned)report->peers[i].node);
 }
 
 /* Reports that repeat themselves are not written down. */
@@ -293,10 +257,10 @@ static const struct keeper_ops ops = {
 
 /* ---- what a script can change ---------------------------------------------------- */
 
-#define NAMED(kind, struct_name, member, word)                                           \
-	{                                                                                \
-		.key = (word), .type = FIELD_##kind,                                     \
-		.offset = offsetof(struct struct_name, member)                           \
+#define NAMED(kind, struct_name, member, word)                 \
+	{                                                      \
+		.key = (word), .type = FIELD_##kind,           \
+		.offset = offsetof(struct struct_name, member) \
 	}
 #define AT(kind, struct_name, member) NAMED(kind, struct_name, member, #member)
 
@@ -366,13 +330,20 @@ static const struct field peer_fields[] = {
 	AT(BOOL, peer_news, follows),
 };
 
-#define SPEC(table)                                                                          \
-	(const struct record_spec)                                                           \
-	{                                                                                    \
+#define SPEC(table)                                                                              \
+	(const struct record_spec)                                                               \
+	{                                                                                        \
 		.word = #table, .fields = table, .field_count = sizeof(table) / sizeof(*(table)) \
 	}
 
 /* ---- running --------------------------------------------------------------------- */
+
+static void
+observed(struct stand *stand)
+{
+	stand->seen.asked_at = stand->now;
+	keeper_on_observation(stand->keeper, stand->now, &stand->seen);
+}
 
 /* What the world answers without being told to. */
 static bool
@@ -380,7 +351,7 @@ answer(struct stand *stand)
 {
 	if (stand->look && !stand->blind) {
 		stand->look = false;
-		keeper_on_observation(stand->keeper, stand->now, &stand->seen);
+		observed(stand);
 		return true;
 	}
 	if (stand->refresh && stand->link) {
@@ -643,10 +614,16 @@ command_node(struct stand *stand, const char *word, const char *rest)
 {
 	if (strcmp(word, "nobody") == 0) { /* follows any more */
 		stand->seen.member_count = 0;
-		keeper_on_observation(stand->keeper, stand->now, &stand->seen);
+		observed(stand);
 	} else if (strcmp(word, "seen") == 0) {
 		script_read(&SPEC(seen_fields), 0, rest, &stand->seen);
-		keeper_on_observation(stand->keeper, stand->now, &stand->seen);
+		observed(stand);
+	} else if (strcmp(word, "overtaken") == 0) { /* by the end of a step */
+		struct observation seen = stand->seen;
+
+		script_read(&SPEC(seen_fields), 0, rest, &seen);
+		seen.asked_at = stand->now - 1;
+		keeper_on_observation(stand->keeper, stand->now, &seen);
 	} else if (strcmp(word, "noted") == 0) {
 		end_note(stand, true);
 	} else if (strcmp(word, "unwritten") == 0) {
