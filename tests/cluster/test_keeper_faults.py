@@ -57,7 +57,7 @@ def test_new_keeper_has_other_mounts(cluster):
     """Each start of a service may see the files from a mount namespace, even a root, of its own:
     the new keeper knows the running Postgres for its own all the same."""
     root = proc.make_directory(os.path.join(cluster.directory, "root"))
-    cluster.start_monitor()
+    cluster.start_new_monitor()
     node = cluster.add_node("node1")
     node.keeper.wrap = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
                         f'mount --rbind / {root} && exec chroot {root} "$@"', "sh"]

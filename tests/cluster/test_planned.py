@@ -132,7 +132,7 @@ def test_monitor_dies_in_wait_primary(ready, full, bound, figures):
 
 def test_monitor_dies_in_single(cluster, full, bound, figures):
     """The same with one node that never had another."""
-    cluster.start_monitor()
+    cluster.start_new_monitor()
     node = cluster.add_node().start()
     cluster.wait_states(30, node1="single")
     cluster.create_table()

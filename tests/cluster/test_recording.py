@@ -95,7 +95,7 @@ def test_a_group_at_rest_writes_nothing(ready):
 
 def test_a_recording_that_fails_fails_no_decision(cluster):
     """Where nothing can be written, decisions are made all the same, and it is said once."""
-    cluster.start_monitor("--record-dir", "/proc/pgaf-recording")
+    cluster.start_new_monitor("--record-dir", "/proc/pgaf-recording")
     for _ in range(2):
         cluster.add_node().start()
     cluster.wait_settled(60)

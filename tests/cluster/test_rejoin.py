@@ -72,7 +72,7 @@ def programs_without_rewind(directory):
 def test_clone_when_rewind_is_impossible(cluster, figures):
     """pg_rewind cannot do it: what only this node has is kept, then it is cloned anew."""
     options = ("--bindir", programs_without_rewind(cluster.directory))
-    cluster.start_monitor()
+    cluster.start_new_monitor()
     for _ in range(2):
         cluster.add_node(options=options).start()
     cluster.wait_settled(60)

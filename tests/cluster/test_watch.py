@@ -232,7 +232,7 @@ def test_colours_unless_they_are_not_wanted(ready, terminal):
 
 
 def test_tab_goes_to_the_next_group(cluster, directory):
-    cluster.start_monitor()
+    cluster.start_new_monitor()
     nodes = [cluster.add_node(options=["--group", str(group)]).start() for group in (0, 1)]
     t = Terminal(directory, cluster.operator_uri())
     try:

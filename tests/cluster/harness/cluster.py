@@ -14,6 +14,7 @@ from .ports import free_port
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 SECRET = "join-secret-of-the-tests"
+GRACE = ("set", "formation", "bootstrap-grace")
 APP_PASSWORD = "app-secret"
 
 
@@ -133,6 +134,14 @@ class Cluster:
         self.monitor.daemon.start()
         return self.monitor
 
+    def start_new_monitor(self, *options):
+        """For an empty directory, where no node with data is to be waited for: none has any."""
+        self.start_monitor(*options)
+        # The store answers a moment before the monitor has told it which settings there are.
+        proc.wait_for(lambda: self.state() and self.ctl(*GRACE, "0s", check=False).returncode == 0,
+                      30, lambda: self.describe("the monitor takes a setting"))
+        return self.monitor
+
     def add_node(self, name=None, **settings):
         node = Node(self, name or f"node{len(self.nodes) + 1}", **settings)
         self.nodes.append(node)
@@ -145,6 +154,16 @@ class Cluster:
         for _ in range(nodes):
             self.add_node().start()
         self.wait_settled(deadline)
+        return time.monotonic() - t
+
+    def start_new(self, nodes=2, deadline=60):
+        """The same, where it is not the start that is looked at; the settings are the defaults."""
+        t = time.monotonic()
+        self.start_new_monitor()
+        for _ in range(nodes):
+            self.add_node().start()
+        self.wait_settled(deadline)
+        self.ctl(*GRACE, "3s")
         return time.monotonic() - t
 
     def start_haproxy(self):

@@ -33,7 +33,7 @@ class Shared:
         directory = proc.make_directory(os.path.join(self.directory, name))
         self.net = Net(directory) if self.with_hosts else None
         self.cluster = Cluster(directory, self.net)
-        print(f"cluster ready after {self.cluster.start(self.nodes):.1f} s, in {directory}")
+        print(f"cluster ready after {self.cluster.start_new(self.nodes):.1f} s, in {directory}")
         self.cluster.create_table()
         self.cluster.start_haproxy()
 
