@@ -6,7 +6,6 @@ A directory under /tmp holds everything of a run; it is kept, and named, when a 
 """
 import os
 import shutil
-import signal
 
 import pytest
 
@@ -14,8 +13,7 @@ from harness import campaign, plain, proc
 from harness.cluster import Cluster
 from harness.figures import Figures, commit
 from harness.net import Net
-from harness.ports import free_port
-from harness.shared import Shared
+from harness.shared import Pool, Shared
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -74,6 +72,15 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "full" in item.keywords and not config.getoption("--full"):
             item.add_marker(pytest.mark.skip(reason="only with --full"))
+    # Files that share a pair come first, so that none idles beside what is measured later.
+    sharing = {item.module for item in items if "pool" in item.fixturenames}
+    items.sort(key=lambda item: item.module not in sharing)
+
+
+def pytest_collection_finish(session):
+    session.config.pgaf_pool_users = {
+        item.module for item in session.items
+        if "pool" in item.fixturenames and not item.get_closest_marker("skip")}
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -160,16 +167,6 @@ def directory(request):
 
 
 @pytest.fixture
-def local_pair(directory):
-    """PostgreSQL alone: a primary and its synchronous standby on 127.0.0.1."""
-    places = [("127.0.0.1", free_port(), ()) for _ in range(2)]
-    pair = plain.make_pair(directory, places)
-    yield pair
-    for instance in pair:
-        instance.daemon.stop(sig=signal.SIGINT)
-
-
-@pytest.fixture
 def net(directory):
     """A switch to which the test adds hosts."""
     network = Net(directory)
@@ -202,8 +199,49 @@ def module_directory(request):
 
 
 @pytest.fixture(scope="module")
-def shared(module_directory):
+def plain_pairs(module_directory):
+    pairs = plain.Pairs(module_directory)
+    yield pairs
+    pairs.close()
+
+
+@pytest.fixture
+def local_pair(plain_pairs):
+    """PostgreSQL alone: a primary and its synchronous standby on 127.0.0.1, without the table."""
+    return plain_pairs.get()
+
+
+@pytest.fixture(scope="session")
+def pool(request):
+    p = Pool(request.config.pgaf_directory, request.config.getoption("--keep"))
+    yield p
+    p.close()
+
+
+@pytest.fixture(scope="module")
+def shared(request, pool):
+    """From the pool. A file that needs a pair of its own makes this another name of own_pair."""
+    users = request.config.pgaf_pool_users
+    pair = pool.take()
+    request.node.pgaf_directory = pair.directory
+    yield pair
+    users.discard(request.module)
+    failed = getattr(request.node, "pgaf_failed", False)
+    left = pool.give_back(pair, failed, last=not users)
+    if left:
+        pytest.fail("left running after the test had stopped everything:\n" + "\n".join(left))
+
+
+@pytest.fixture(scope="module")
+def own_pair(module_directory):
     s = Shared(module_directory, with_hosts=False)
+    yield s
+    s.close()
+
+
+@pytest.fixture(scope="module")
+def shared_single(module_directory):
+    s = Shared(module_directory, with_hosts=False, nodes=1)
     yield s
     s.close()
 
@@ -219,6 +257,12 @@ def shared_hosts(module_directory):
 def ready(shared):
     """Primary + secondary on 127.0.0.1 with HAProxy, shared by the tests of a file."""
     return shared.get()
+
+
+@pytest.fixture
+def ready_single(shared_single):
+    """One node in `single`, shared by the tests of a file."""
+    return shared_single.get()
 
 
 @pytest.fixture

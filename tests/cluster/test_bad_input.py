@@ -37,6 +37,12 @@ def other_node(cluster, name, directory=None, **settings):
     return Node(cluster, name, pgdata=directory, **settings)
 
 
+@pytest.fixture(scope="module")
+def shared(own_pair):
+    """Of its own: nothing that is wrong here may come to another file."""
+    return own_pair
+
+
 @pytest.fixture
 def unharmed(ready):
     """The cluster goes through the test without a change of roles, restarts or lost rows."""
@@ -53,12 +59,10 @@ def unharmed(ready):
 
 
 @pytest.fixture
-def alone(cluster):
+def alone(ready_single):
     """One node, which has room for a second one and goes on without a restart or a lost row."""
-    cluster.start_monitor()
-    node = cluster.add_node().start()
-    cluster.wait_states(60, node1="single")
-    cluster.create_table()
+    cluster = ready_single
+    (node,) = cluster.nodes
     postmaster = node.postmaster
     writer = cluster.start_writer(rate=50, workers=1)
     yield cluster
@@ -281,7 +285,7 @@ def test_port_in_use(alone, option):
         taken.listen()
         port = taken.getsockname()[1]
         which = {"--pgport": "port", "--http": "http_port"}[option]
-        node = other_node(alone, "late", **{which: port})
+        node = other_node(alone, f"late-{which}", **{which: port})
         node.start()
         proc.wait_for(lambda: str(port) in node.keeper.log_text() and any(
             w in node.keeper.log_text().lower() for w in ("in use", "taken", "already")), 40,
@@ -291,7 +295,7 @@ def test_port_in_use(alone, option):
             assert code in (1, 2, 4), code
         except proc.Timeout:		# it may wait for the port as well
             node.keeper.stop()
-    forget(alone, "late")
+    forget(alone, node.name)
 
 
 def test_no_space_left_at_clone(alone, directory):

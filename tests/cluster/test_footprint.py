@@ -3,10 +3,18 @@
 import os
 import time
 
+import pytest
+
 from harness import proc
 
 SECONDS = 20
 TICK = os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module")
+def shared(own_pair):
+    """Of its own: what it costs when nothing has happened to it."""
+    return own_pair
 
 
 def private_kib(pid):

@@ -60,17 +60,9 @@ def stays_closed(knocker, node, start, seconds):
     assert any("pg_hba.conf rejects" in text for text in knocker.refusals), knocker.refusals
 
 
-def single(cluster):
-    cluster.start_monitor()
-    node = cluster.add_node().start()
-    cluster.wait_states(30, **{node.name: "single"})
-    cluster.create_table()
-    return node
-
-
-def test_single_asks_the_monitor(cluster, bound, figures):
+def test_single_asks_the_monitor(ready_single, bound, figures):
     """kill -9 of the postmaster in `single`: no session before the goal was read again."""
-    node = single(cluster)
+    cluster, (node,) = ready_single, ready_single.nodes
     opened = []
     with knock(cluster, node) as knocker:
         for _ in range(3):
@@ -88,10 +80,10 @@ def test_single_asks_the_monitor(cluster, bound, figures):
     assert max(opened) <= bound(2000)
 
 
-def test_single_without_monitor_waits_for_it(cluster, bound, figures):
+def test_single_without_monitor_waits_for_it(ready_single, bound, figures):
     """Where no commit waits for a standby the store's word is needed; then it opens at once, and
     without a restart, even when the keeper that started it is gone."""
-    node = single(cluster)
+    cluster, (node,) = ready_single, ready_single.nodes
     before = start_time(node)
     with knock(cluster, node) as knocker:
         proc.wait_for(lambda: knocker.on(before), 5, "clients are in before the crash")

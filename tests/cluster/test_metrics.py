@@ -17,6 +17,12 @@ RULES = os.path.join(HERE, "pgaf-alerts.yml")
 pytestmark = pytest.mark.full
 
 
+@pytest.fixture(scope="module")
+def shared(own_pair):
+    """Of its own: nothing has happened that an alert could still tell of."""
+    return own_pair
+
+
 def fetch(url):
     with urllib.request.urlopen(url, timeout=5) as reply:
         return reply.read().decode()

@@ -5,10 +5,18 @@ import json
 import os
 import stat
 
+import pytest
+
 from harness import proc
 from harness.cluster import APP_PASSWORD, ROOT, SECRET, find_bindir, tool
 
 INCIDENT = os.path.join(ROOT, "tests", "unit", "core", "recordings", "killed_primary.txt")
+
+
+@pytest.fixture(scope="module")
+def shared(own_pair):
+    """Of its own: the whole recording is compared with all events since the first."""
+    return own_pair
 
 
 def recordings(cluster):

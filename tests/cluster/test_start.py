@@ -3,7 +3,15 @@
 import signal
 import time
 
+import pytest
+
 from harness import proc
+
+
+@pytest.fixture(scope="module")
+def shared(own_pair):
+    """Of its own: it starts."""
+    return own_pair
 
 
 def test_from_nothing_and_again(cluster, figures, bound):

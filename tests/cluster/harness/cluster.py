@@ -231,7 +231,7 @@ class Cluster:
                 for n in state["nodes"]} if state else {}
 
     def events(self):
-        return self.ctl_json("show", "events", "--count", "1000")
+        return self.ctl_json("show", "events", "--count", "100000")
 
     def node(self, name):
         return next(n for n in self.nodes if n.name == name)
@@ -252,7 +252,8 @@ class Cluster:
     # Waiting for it.
 
     def settled(self):
-        """One primary, all others secondary, and every report is what was assigned.
+        """One primary, all others secondary (or a single node), and every report is what was
+        assigned.
 
         Reports outlive their keepers, so that a report alone says nothing after a restart: the
         monitor must see the node, and its keeper must have spoken lately."""
@@ -262,6 +263,8 @@ class Cluster:
             return False
         states = self.node_states(state)
         wanted = sorted(["primary"] + ["secondary"] * (len(self.nodes) - 1))
+        if len(self.nodes) == 1:
+            wanted = ["single"]
         return len(states) == len(self.nodes) and \
             sorted(r for r, _ in states.values()) == wanted and \
             all(r == a for r, a in states.values())

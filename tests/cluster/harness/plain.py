@@ -11,7 +11,8 @@ import time
 
 import psycopg2
 
-from . import proc
+from . import proc, writes
+from .ports import free_port
 
 HBA = """
 local all postgres peer
@@ -102,6 +103,44 @@ def make_pair(directory, places):
     proc.wait_for(lambda: a.sql("SELECT 1 FROM pg_stat_replication WHERE sync_state='sync'"),
                   10, "b is the synchronous standby of a")
     return a, b
+
+
+class Pairs:
+    """A pair for each test of a file: the same one again where the test before left it whole."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.pair = None
+        self.made = 0
+
+    def get(self):
+        if self.pair and not self._whole():
+            self.close()
+        if not self.pair:
+            self.made += 1
+            directory = proc.make_directory(os.path.join(self.directory, f"plain{self.made}"))
+            places = [("127.0.0.1", free_port(), ()) for _ in range(2)]
+            self.pair = make_pair(directory, places)
+        return self.pair
+
+    def _whole(self):
+        """The primary is one, it waits for the standby, and what a test made is gone again."""
+        a, b = self.pair
+        if not a.daemon.running() or not b.daemon.running():
+            return False
+        try:
+            whole = a.sql("SELECT pg_is_in_recovery(), array_agg(sync_state) FROM"
+                          " pg_stat_replication") == [(False, ["sync"])] and b.answers()
+            if whole:
+                a.sql(f"DROP TABLE IF EXISTS {writes.TABLE}")
+            return whole
+        except psycopg2.Error:
+            return False
+
+    def close(self):
+        for instance in self.pair or ():
+            instance.daemon.stop(sig=signal.SIGINT)
+        self.pair = None
 
 
 def crash(instance):
