@@ -36,6 +36,15 @@ def test_a_power_cut_loses_what_was_not_synced(small_disk):
     assert sizes["synced"] == 10000 and not sizes.get("not-synced")
 
 
+def test_what_was_not_synced_is_when_the_disk_is(small_disk):
+    put(small_disk, "not-synced", False)
+    small_disk.sync()
+    small_disk.cut_power()
+    small_disk.unmount()
+    small_disk.mount()
+    assert os.path.getsize(os.path.join(small_disk.mount_point, "not-synced")) == 10000
+
+
 def test_a_full_disk_takes_nothing_more(small_disk):
     small_disk.fill()
     with pytest.raises(OSError) as caught:
@@ -95,6 +104,8 @@ def test_preloaded_fsync_is_slow_and_hangs(directory):
         hanging.wait(0.7)
     faults.set(fsync_hangs=0)
     assert hanging.wait(5) == 0
+    faults.set(fsync_delay_ms=2000, fsync_skipped=1)
+    assert float(shown(faults, code)[0]) < 2
 
 
 def connect_seconds(host, to):

@@ -17,7 +17,7 @@ from collections import namedtuple
 import psycopg2
 
 from . import disk, history, nemesis, preload, proc, register
-from .cluster import APP_PASSWORD, Cluster, Monitor
+from .cluster import APP_PASSWORD, GRACE, Cluster, Monitor
 from .nemesis import KINDS
 from .net import Net
 
@@ -116,22 +116,28 @@ class World:
     # Making it.
 
     def start(self):
+        """Until all is there nothing is synced; then the disks are, before anything can happen."""
         cluster = self.cluster
         self._machine("monitor", lambda faults: Monitor(cluster))
         cluster.monitor = self.by_name["monitor"].part
         cluster.monitor.daemon.env = self.by_name["monitor"].faults.env
-        cluster.monitor.daemon.start()
+        cluster.start_new_monitor()
         for name in ("node1", "node2"):
             node = self._machine(name, lambda faults, n=name: cluster.add_node(n, env=faults.env))
             node.part.start()
         cluster.wait_settled(60)
+        cluster.ctl(*GRACE, "3s")
         self._create_register()
         cluster.start_haproxy()
+        for machine in self.machines():
+            machine.faults.set(fsync_skipped=0)
+            machine.disk.sync()
 
     def _machine(self, name, make):
         place = disk.Disk(os.path.join(self.directory, f"{name}.img"),
                           os.path.join(self.directory, name))
         faults = preload.Faults(self.directory, name, self.library)
+        faults.set(fsync_skipped=1)
         machine = self.by_name[name] = Machine(name, place, faults)
         machine.part = make(faults)
         return machine

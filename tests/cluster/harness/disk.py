@@ -109,6 +109,10 @@ class Disk:
         done = proc.run(["e2fsck", "-p", "-f", self.image], check=False)
         assert done.returncode <= 2, done.stdout + done.stderr
 
+    def sync(self):
+        """All that is written by now, also where nobody asked for it."""
+        proc.run(["sync", "--file-system", self.mount_point])
+
     def cut_power(self):
         """Nothing that is not on the disk by now will ever be; unmount it afterwards."""
         fd = os.open(self.mount_point, os.O_RDONLY)

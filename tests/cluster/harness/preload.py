@@ -7,7 +7,7 @@ import struct
 from . import proc
 
 SOURCE = os.path.join(os.path.dirname(__file__), "faults.c")
-PAGE = struct.Struct("=qqq")
+PAGE = struct.Struct("=qqqq")
 
 
 def build(directory):
@@ -22,9 +22,10 @@ class Faults:
     def __init__(self, directory, name, library):
         path = os.path.join(directory, f"{name}.faults")
         self.env = {"LD_PRELOAD": library, "PGAF_TEST_FAULTS": path}
-        self.values = {"clock_offset_ns": 0, "fsync_delay_ms": 0, "fsync_hangs": 0}
+        self.values = {"clock_offset_ns": 0, "fsync_delay_ms": 0, "fsync_hangs": 0,
+                       "fsync_skipped": 0}
         with open(path, "wb+") as f:
-            f.write(PAGE.pack(0, 0, 0))
+            f.write(PAGE.pack(*self.values.values()))
             f.flush()
             self.page = mmap.mmap(f.fileno(), PAGE.size)
 
