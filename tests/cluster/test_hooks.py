@@ -8,9 +8,6 @@ import pytest
 
 from harness import proc
 
-# Its teardown can find the hanging program in the 0.1 s that it takes to miss its keeper.
-pytestmark = pytest.mark.full
-
 RECORD = """#!/bin/sh
 # One line a call, in one write: what is in the environment, then standard input.
 read -r line
@@ -22,6 +19,7 @@ HANG = """#!/bin/sh
 trap '' TERM
 while kill -0 $PPID; do sleep 0.1; done 2>/dev/null
 """
+GONE_SECONDS = 2		# until the hanging program misses its keeper; it looks each 0.1 s
 SECRETS = ("join-secret-of-the-tests", "password")
 
 
@@ -53,7 +51,7 @@ class Hook:
 def hooked(cluster):
     """Primary + secondary; beside the program that writes down, one that is missing."""
     home = proc.make_directory(os.path.join(cluster.directory, "hooks"))
-    cluster.start_monitor()
+    cluster.start_new_monitor()
     for name in ("node1", "node2"):
         hook = Hook(home, name, RECORD)
         slow = Hook(home, f"{name}-hangs", HANG)
@@ -64,7 +62,14 @@ def hooked(cluster):
         node.start()
     cluster.wait_settled(60)
     cluster.create_table()
-    return cluster
+    yield cluster
+    cluster.end_keepers()
+    proc.wait_for(lambda: not proc.ours(home), GONE_SECONDS,
+                  lambda: f"the programs end after their keepers: {left_running(home)}")
+
+
+def left_running(home):
+    return [f"{pid}: {proc.command_line(pid)}" for pid in sorted(proc.ours(home))]
 
 
 def wait_told(node, wanted, since=0, deadline=15):

@@ -324,6 +324,12 @@ class Cluster:
             writer.daemon.kill()
         if self.haproxy:
             self.haproxy.daemon.kill()
+        self.end_keepers()
+        if self.monitor and self.monitor.daemon.running():
+            self.monitor.daemon.send_if_running(signal.SIGTERM)
+            self._end(self.monitor.daemon)
+
+    def end_keepers(self):
         keepers = [n.keeper for n in self.nodes if n.keeper.running()]
         for node in self.nodes:
             node.wake()
@@ -331,9 +337,6 @@ class Cluster:
             keeper.send_if_running(signal.SIGTERM)
         for keeper in keepers:
             self._end(keeper)
-        if self.monitor and self.monitor.daemon.running():
-            self.monitor.daemon.send_if_running(signal.SIGTERM)
-            self._end(self.monitor.daemon)
 
     @staticmethod
     def _end(daemon):
