@@ -63,10 +63,13 @@ redundancy_changed(struct hook_watch *watch, const struct hook_sight *sight, pga
 		watch->redundancy = HOOK_TOLD_COVERED;
 		return say(call, HOOK_REDUNDANCY_REGAINED, "");
 	}
-	/* The first node of a group has nothing to lose. */
-	if (watch->redundancy == HOOK_TOLD_BARE ||
-	    (sight->alone && watch->redundancy == HOOK_NOT_TOLD))
+	if (watch->redundancy == HOOK_TOLD_BARE)
 		return false;
+	/* The first node of a group has nothing to lose. */
+	if (sight->alone && watch->redundancy == HOOK_NOT_TOLD) {
+		watch->bare_since = 0;
+		return false;
+	}
 	if (watch->bare_since == 0)
 		watch->bare_since = now;
 	if (now - watch->bare_since < HOOK_BARE_AFTER)
@@ -104,6 +107,28 @@ hook_next(struct hook_watch *watch, const struct hook_sight *sight, pgaf_time no
 	return role_changed(watch, sight, now, call) || failed_over(watch, sight, now, call) ||
 	       redundancy_changed(watch, sight, now, call) ||
 	       stuck_changed(watch, sight, now, call);
+}
+
+pgaf_time
+hook_due(const struct hook_watch *watch)
+{
+	pgaf_time due = PGAF_NEVER;
+
+	if (watch->role == HOOK_ROLE_PRIMARY && watch->bare_since != 0 &&
+	    watch->redundancy != HOOK_TOLD_BARE)
+		due = watch->bare_since + HOOK_BARE_AFTER;
+	if (watch->stuck_since != 0 && !watch->stuck && watch->stuck_since + HOOK_STUCK_AFTER < due)
+		due = watch->stuck_since + HOOK_STUCK_AFTER;
+	return due;
+}
+
+bool
+hook_is_covered(const struct report *report)
+{
+	for (uint32_t i = 0; i < report->member_count; i++)
+		if (report->members[i].streaming && report->members[i].admission != 0)
+			return true;
+	return false;
 }
 
 const char *

@@ -85,6 +85,12 @@ struct hook_call {
 bool hook_next(struct hook_watch *watch, const struct hook_sight *sight, pgaf_time now,
                struct hook_call *call);
 
+/* When there may be something to tell though nothing changes; PGAF_NEVER. */
+pgaf_time hook_due(const struct hook_watch *watch);
+
+/* Whether a standby that counts streams from the primary that reports this. */
+bool hook_is_covered(const struct report *report);
+
 const char *hook_event_name(enum hook_event event);
 enum hook_topic hook_event_topic(enum hook_event event);
 const char *hook_role_name(enum hook_role role);

@@ -31,15 +31,6 @@ is_down(const struct keeper_view *view)
 	                            view->seen.pg == PG_EXITED);
 }
 
-static bool
-is_covered(const struct report *report)
-{
-	for (uint32_t i = 0; i < report->member_count; i++)
-		if (report->members[i].streaming && report->members[i].admission != 0)
-			return true;
-	return false;
-}
-
 /* A step that takes long is no trouble: a copy takes hours. */
 static const char *
 held_up_by(const struct keeper *keeper, const struct report *report, const char *held_back)
@@ -62,7 +53,7 @@ hooks_tell(struct keeper *keeper, const struct keeper_status *status, const char
 		.role = role_shown(keeper, status->route),
 		.down = is_down(&keeper->view),
 		.promotion = status->report->promoted_epoch,
-		.covered = is_covered(status->report),
+		.covered = hook_is_covered(status->report),
 		.alone = keeper->view.orders.peer_count == 0,
 		.stuck = held_up_by(keeper, status->report, held_back),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-/* Messages wait in a place per topic of each program; one timer per program starts and ends it. */
+/* Messages wait in a list of each program; one timer per program starts and ends it. */
 
 #include "engine/real/hooks.h"
 
@@ -20,7 +20,7 @@
 /* What one event is told by; shared by the programs that still have to be told. */
 struct hook_message {
 	unsigned users;
-	uint64_t number; /* in the order of events */
+	pgaf_node_id node;
 	enum hook_event event;
 	char **env;
 	char *json;
@@ -34,16 +34,16 @@ struct hook_program {
 	enum hook_event running;  /* which event it was started for */
 	bool late;                /* its time was over */
 	pgaf_time started_at;
-	struct hook_message *waiting[HOOK_TOPIC_COUNT];
+	struct hook_message **waiting; /* the oldest first; one of a topic and node */
+	size_t waiting_count, waiting_room;
 };
 
 struct hooks {
 	struct loop *loop;
 	const struct logger *logger;
 	pgaf_time limit;
-	uint64_t sent;
 	size_t count;
-	struct hook_program programs[];
+	struct hook_program **programs;
 };
 
 /* Everything else stays with us: a variable of ours may hold a secret. */
@@ -64,14 +64,14 @@ message_release(struct hook_message *message)
 
 /* NULL: out of memory. */
 static struct hook_message *
-message_new(uint64_t number, enum hook_event event, const struct variable *told, size_t count)
+message_new(pgaf_node_id node, enum hook_event event, const struct variable *told, size_t count)
 {
 	struct hook_message *message = calloc(1, sizeof(*message));
 
 	if (message == NULL)
 		return NULL;
 	message->users = 1;
-	message->number = number;
+	message->node = node;
 	message->event = event;
 	message->env = variables_environment(told, count, kept_variables,
 	                                     sizeof(kept_variables) / sizeof(kept_variables[0]));
@@ -83,22 +83,53 @@ message_new(uint64_t number, enum hook_event event, const struct variable *told,
 }
 
 static struct hook_message *
+take_at(struct hook_program *program, size_t at)
+{
+	struct hook_message *taken = program->waiting[at];
+
+	program->waiting_count--;
+	memmove(&program->waiting[at], &program->waiting[at + 1],
+	        (program->waiting_count - at) * sizeof(program->waiting[0]));
+	return taken;
+}
+
+static struct hook_message *
 take_oldest(struct hook_program *program)
 {
-	struct hook_message **oldest = NULL;
-	struct hook_message *taken = NULL;
+	return program->waiting_count > 0 ? take_at(program, 0) : NULL;
+}
 
-	for (int i = 0; i < HOOK_TOPIC_COUNT; i++) {
-		struct hook_message **at = &program->waiting[i];
+/* What waits and is obsolete with this; NULL. */
+static struct hook_message *
+take_same(struct hook_program *program, const struct hook_message *message)
+{
+	for (size_t i = 0; i < program->waiting_count; i++) {
+		const struct hook_message *old = program->waiting[i];
 
-		if (*at != NULL && (oldest == NULL || (*at)->number < (*oldest)->number))
-			oldest = at;
+		if (old->node == message->node &&
+		    hook_event_topic(old->event) == hook_event_topic(message->event))
+			return take_at(program, i);
 	}
-	if (oldest == NULL)
-		return NULL;
-	taken = *oldest;
-	*oldest = NULL;
-	return taken;
+	return NULL;
+}
+
+/* False: out of memory. */
+static bool
+add_last(struct hook_program *program, struct hook_message *message)
+{
+	if (program->waiting_count == program->waiting_room) {
+		size_t room = program->waiting_room * 2 + HOOK_TOPIC_COUNT;
+		struct hook_message **longer =
+			realloc(program->waiting, room * sizeof(program->waiting[0]));
+
+		if (longer == NULL)
+			return false;
+		program->waiting = longer;
+		program->waiting_room = room;
+	}
+	program->waiting[program->waiting_count++] = message;
+	message->users++;
+	return true;
 }
 
 /* ---- running ------------------------------------------------------------------------------ */
@@ -143,19 +174,10 @@ log_end(const struct hook_program *program, int status)
 		       event, ms);
 }
 
-static bool
-has_waiting(const struct hook_program *program)
-{
-	for (int i = 0; i < HOOK_TOPIC_COUNT; i++)
-		if (program->waiting[i] != NULL)
-			return true;
-	return false;
-}
-
 static void
 start_soon(struct hook_program *program)
 {
-	if (program->child == NULL && has_waiting(program))
+	if (program->child == NULL && program->waiting_count > 0)
 		loop_timer_set(program->timer, loop_now(program->hooks->loop));
 }
 
@@ -241,42 +263,53 @@ log_skipped(const struct hook_program *program, const struct hook_message *messa
 	       "%s is not called for %s: %s", program->path, hook_event_name(message->event), why);
 }
 
+static void
+tell_program(struct hook_program *program, struct hook_message *message)
+{
+	struct hook_message *old = take_same(program, message);
+
+	if (old != NULL)
+		log_skipped(program, old, "a newer one waits, and it still runs");
+	message_release(old);
+	if (!add_last(program, message))
+		log_skipped(program, message, "out of memory");
+	start_soon(program);
+}
+
+bool
+hooks_any(const struct hooks *hooks)
+{
+	return hooks->count > 0;
+}
+
 void
-hooks_run(struct hooks *hooks, enum hook_event event, const struct variable *told, size_t count)
+hooks_run(struct hooks *hooks, pgaf_node_id node, enum hook_event event,
+          const struct variable *told, size_t count)
 {
 	struct hook_message *message = NULL;
 
-	if (hooks == NULL || hooks->count == 0)
-		return;
-	message = message_new(++hooks->sent, event, told, count);
+	message = message_new(node, event, told, count);
 	if (message == NULL) {
 		log_at(hooks->logger, PGAF_LOG_WARNING, "hook-skipped",
 		       "no hook is called for %s: out of memory", hook_event_name(event));
 		return;
 	}
-	for (size_t i = 0; i < hooks->count; i++) {
-		struct hook_program *program = &hooks->programs[i];
-		struct hook_message **place = &program->waiting[hook_event_topic(event)];
-
-		if (*place != NULL)
-			log_skipped(program, *place, "a newer one waits, and it still runs");
-		message_release(*place);
-		*place = message;
-		message->users++;
-		start_soon(program);
-	}
+	for (size_t i = 0; i < hooks->count; i++)
+		tell_program(hooks->programs[i], message);
 	message_release(message);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void
-program_free(struct hook_program *program)
+program_free(struct hook_program *program, const char *why)
 {
 	struct hook_message *message = NULL;
 
+	if (program == NULL)
+		return;
 	while ((message = take_oldest(program)) != NULL) {
-		log_skipped(program, message, "the keeper ends");
+		log_skipped(program, message, why);
 		message_release(message);
 	}
 	if (program->child != NULL)
@@ -285,7 +318,34 @@ program_free(struct hook_program *program)
 		       hook_event_name(program->running));
 	loop_child_free(program->child);
 	loop_timer_free(program->timer);
+	free(program->waiting);
 	free(program->path);
+	free(program);
+}
+
+/* NULL: out of memory. */
+static struct hook_program *
+program_new(struct hooks *hooks, const char *path)
+{
+	struct hook_program *program = calloc(1, sizeof(*program));
+
+	if (program == NULL)
+		return NULL;
+	program->hooks = hooks;
+	program->path = strdup(path);
+	program->timer = loop_timer_new(hooks->loop, program_timer, program);
+	if (program->path != NULL && program->timer != NULL)
+		return program;
+	program_free(program, "");
+	return NULL;
+}
+
+static void
+programs_free(struct hook_program **programs, size_t count, const char *why)
+{
+	for (size_t i = 0; i < count; i++)
+		program_free(programs[i], why);
+	free(programs);
 }
 
 void
@@ -293,34 +353,103 @@ hooks_free(struct hooks *hooks)
 {
 	if (hooks == NULL)
 		return;
-	for (size_t i = 0; i < hooks->count; i++)
-		program_free(&hooks->programs[i]);
+	programs_free(hooks->programs, hooks->count, "this program ends");
 	free(hooks);
 }
 
-struct hooks *
-hooks_new(struct loop *loop, const struct hooks_options *options, struct pgaf_error *error)
+/* No reason not to go on, and it may come later. At the start only, for a look may block. */
+static void
+warn_if_missing(const struct hooks *hooks, const char *path)
 {
-	struct hooks *hooks =
-		calloc(1, sizeof(*hooks) + options->count * sizeof(hooks->programs[0]));
+	if (access(path, X_OK) != 0)
+		log_at(hooks->logger, PGAF_LOG_WARNING, "hook-missing",
+		       "hook %s is missing or may not be executed", path);
+}
 
-	if (hooks != NULL) {
-		hooks->loop = loop;
-		hooks->logger = options->logger;
-		hooks->limit = options->limit;
-	}
-	for (size_t i = 0; hooks != NULL && i < options->count; i++) {
-		struct hook_program *program = &hooks->programs[hooks->count++];
+static bool
+is_same_list(const struct hooks *hooks, const char *const *files, size_t count)
+{
+	if (hooks->count != count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(hooks->programs[i]->path, files[i]) != 0)
+			return false;
+	return true;
+}
 
-		program->hooks = hooks;
-		program->path = strdup(options->files[i]);
-		program->timer = loop_timer_new(loop, program_timer, program);
-		if (program->path != NULL && program->timer != NULL)
-			continue;
-		hooks_free(hooks);
-		hooks = NULL;
+/* A program that is in both lists goes on as it is, with what waits for it. */
+static void
+programs_keep(struct hooks *hooks, struct hook_program **programs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < hooks->count; k++) {
+			struct hook_program *old = hooks->programs[k];
+
+			if (old == NULL || strcmp(old->path, programs[i]->path) != 0)
+				continue;
+			program_free(programs[i], "");
+			programs[i] = old;
+			hooks->programs[k] = NULL;
+			break;
+		}
+}
+
+int
+hooks_set(struct hooks *hooks, const struct hooks_list *list, bool *changed,
+          struct pgaf_error *error)
+{
+	struct hook_program **programs = NULL;
+	size_t made = 0;
+
+	hooks->limit = list->limit != 0 ? list->limit : HOOKS_LIMIT_USUAL;
+	*changed = !is_same_list(hooks, list->files, list->count);
+	if (!*changed)
+		return 0;
+	programs = calloc(list->count + 1, sizeof(struct hook_program *));
+	while (programs != NULL && made < list->count &&
+	       (programs[made] = program_new(hooks, list->files[made])) != NULL)
+		made++;
+	if (programs == NULL || made < list->count) {
+		programs_free(programs, programs != NULL ? made : 0, "");
+		return error_set(error, PGAF_ENOMEM, "out of memory");
 	}
-	if (hooks == NULL)
+	programs_keep(hooks, programs, made);
+	programs_free(hooks->programs, hooks->count, "it is no hook any more");
+	hooks->programs = programs;
+	hooks->count = made;
+	return 0;
+}
+
+struct hooks *
+hooks_new(struct loop *loop, const struct logger *logger, const struct hooks_list *list,
+          struct pgaf_error *error)
+{
+	struct hooks *hooks = calloc(1, sizeof(*hooks));
+	bool changed = false;
+
+	if (hooks == NULL) {
 		error_set(error, PGAF_ENOMEM, "out of memory");
+		return NULL;
+	}
+	hooks->loop = loop;
+	hooks->logger = logger;
+	if (hooks_set(hooks, list, &changed, error) < 0) {
+		hooks_free(hooks);
+		return NULL;
+	}
+	for (size_t i = 0; i < hooks->count; i++)
+		warn_if_missing(hooks, hooks->programs[i]->path);
 	return hooks;
+}
+
+int
+hooks_check(const struct hooks_list *list, struct pgaf_error *error)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->files[i][0] != '/')
+			return error_set(error, PGAF_ECONFIG, "hook: \"%s\" must begin with /",
+			                 list->files[i]);
+	if (list->limit != 0 && list->limit < HOOKS_LIMIT_LEAST)
+		return error_set(error, PGAF_ECONFIG, "hook_limit is less than 100ms");
+	return 0;
 }

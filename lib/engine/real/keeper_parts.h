@@ -42,7 +42,7 @@ struct pgaf_keeper {
 	struct instance   *instance;
 	struct link       *link;
 	struct http       *http;
-	struct hooks      *hooks;  /* NULL without any */
+	struct hooks      *hooks;
 	struct keeper     *engine; /* NULL until we are registered */
 	struct loop_timer *timer;  /* the engine's deadline */
 	struct loop_timer *nag;    /* says again what is waited for */

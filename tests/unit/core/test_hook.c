@@ -47,6 +47,49 @@ START_TEST(test_a_primary_whose_standby_was_dropped_has)
 }
 END_TEST
 
+/* When it is asked at that time, and at no other, nothing is told late. */
+START_TEST(test_it_is_known_when_to_ask_again)
+{
+	const struct hook_sight bare = {.role = HOOK_ROLE_PRIMARY};
+	const struct hook_sight stuck = {.role = HOOK_ROLE_PRIMARY, .stuck = "why"};
+	const struct hook_sight none = {.role = HOOK_ROLE_NONE, .stuck = "why"};
+	struct hook_watch watch = {0};
+	enum hook_event last = HOOK_UNSTUCK;
+	pgaf_time now = PGAF_SECONDS(100);
+
+	ck_assert_int_eq(hook_due(&watch), PGAF_NEVER);
+	tell(&watch, &bare, now, &last);
+	ck_assert_int_eq(hook_due(&watch), now + HOOK_BARE_AFTER);
+	tell(&watch, &stuck, now, &last);
+	ck_assert_int_eq(hook_due(&watch), now + HOOK_BARE_AFTER);
+	now = hook_due(&watch);
+	ck_assert_uint_eq(tell(&watch, &stuck, now, &last), 1);
+	ck_assert_int_eq(last, HOOK_REDUNDANCY_LOST);
+	ck_assert_int_eq(hook_due(&watch), PGAF_SECONDS(100) + HOOK_STUCK_AFTER);
+	now = hook_due(&watch);
+	ck_assert_uint_eq(tell(&watch, &stuck, now, &last), 1);
+	ck_assert_int_eq(last, HOOK_STUCK);
+	ck_assert_int_eq(hook_due(&watch), PGAF_NEVER);
+	/* A role that is gone takes what was waited for with it. */
+	watch = (struct hook_watch){0};
+	tell(&watch, &bare, now, &last);
+	tell(&watch, &none, now, &last);
+	ck_assert_int_eq(hook_due(&watch), now + HOOK_STUCK_AFTER);
+}
+END_TEST
+
+START_TEST(test_a_new_primary_that_is_left_alone_waits_for_nobody)
+{
+	const struct hook_sight bare = {.role = HOOK_ROLE_PRIMARY};
+	struct hook_watch watch = {0};
+	enum hook_event last = HOOK_UNSTUCK;
+
+	tell(&watch, &bare, PGAF_SECONDS(100), &last);
+	tell(&watch, &alone, PGAF_SECONDS(101), &last);
+	ck_assert_int_eq(hook_due(&watch), PGAF_NEVER);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -54,5 +97,7 @@ main(void)
 
 	tcase_add_test(tcase, test_the_first_node_of_a_group_has_lost_nothing);
 	tcase_add_test(tcase, test_a_primary_whose_standby_was_dropped_has);
+	tcase_add_test(tcase, test_it_is_known_when_to_ask_again);
+	tcase_add_test(tcase, test_a_new_primary_that_is_left_alone_waits_for_nobody);
 	return suite_run("hook", tcase);
 }

@@ -86,27 +86,31 @@ read_file(const char *name)
 	return bytes;
 }
 
-/* Hooks of the files named here, in the test's directory. */
-static void
+/* Hooks of the files named here, in the test's directory; whether they are others than before. */
+static bool
 use(pgaf_time limit, const char *first, const char *second)
 {
 	static char paths[2][128];
 	const char *files[] = {paths[0], paths[1]};
 	struct pgaf_error error = {0};
+	bool changed = false;
 
 	snprintf(paths[0], sizeof(paths[0]), "%s/%s", directory, first);
 	snprintf(paths[1], sizeof(paths[1]), "%s/%s", directory, second != NULL ? second : "");
-	hooks = hooks_new(loop,
-	                  &(struct hooks_options){.files = files,
-	                                          .count = second != NULL ? 2 : 1,
-	                                          .limit = limit,
-	                                          .logger = &logger},
-	                  &error);
-	ck_assert_msg(hooks != NULL, "%s", error.text);
+	const struct hooks_list list = {
+		.files = files, .count = second != NULL ? 2 : 1, .limit = limit};
+
+	if (hooks == NULL) {
+		hooks = hooks_new(loop, &logger, &list, &error);
+		ck_assert_msg(hooks != NULL, "%s", error.text);
+		return true;
+	}
+	ck_assert_msg(hooks_set(hooks, &list, &changed, &error) == 0, "%s", error.text);
+	return changed;
 }
 
 static void
-tell(enum hook_event event, const char *role)
+tell_of(pgaf_node_id node, enum hook_event event, const char *role)
 {
 	const struct variable told[] = {
 		{.name = "event", .value = hook_event_name(event)},
@@ -115,7 +119,13 @@ tell(enum hook_event event, const char *role)
 		{.name = "primary_host"},
 	};
 
-	hooks_run(hooks, event, told, sizeof(told) / sizeof(told[0]));
+	hooks_run(hooks, node, event, told, sizeof(told) / sizeof(told[0]));
+}
+
+static void
+tell(enum hook_event event, const char *role)
+{
+	tell_of(1, event, role);
 }
 
 static void
@@ -244,6 +254,53 @@ START_TEST(test_hook_that_is_slow_is_told_the_newest)
 }
 END_TEST
 
+/* The news of one node does not replace those of another. */
+START_TEST(test_hook_that_is_slow_is_told_the_newest_of_each_node)
+{
+	write_file("one",
+	           "echo $PGAF_EVENT $PGAF_ROLE >>calls; until [ -e go ]; do sleep .01; done");
+	use(LIMIT, "one", NULL);
+	tell_of(1, HOOK_ROLE_CHANGE, "primary");
+	while (read_file("calls") == NULL)
+		turn();
+	for (pgaf_node_id node = 1; node <= 9; node++)
+		tell_of(node, HOOK_ROLE_CHANGE, "none");
+	tell_of(2, HOOK_ROLE_CHANGE, "replica");
+	write_file("go", "");
+	turn_until_logged("hook-done", 10);
+
+	ck_assert_str_eq(read_file("calls"),
+	                 "role-change primary\nrole-change none\nrole-change none\n"
+	                 "role-change none\nrole-change none\nrole-change none\n"
+	                 "role-change none\nrole-change none\nrole-change none\n"
+	                 "role-change replica\n");
+}
+END_TEST
+
+/* Other programs: what is in both lists goes on, and is still told one thing at a time. */
+START_TEST(test_hooks_change_while_one_runs)
+{
+	write_file("one", "echo $PGAF_ROLE >>calls; until [ -e go ]; do sleep .01; done");
+	write_file("two", "echo $PGAF_ROLE >>others");
+	use(LIMIT, "one", "missing");
+	tell(HOOK_ROLE_CHANGE, "none");
+	turn_until_logged("hook-failed", 1);
+	while (read_file("calls") == NULL)
+		turn();
+	ck_assert(!use(LIMIT, "one", "missing"));
+	tell(HOOK_FAILOVER, "primary");
+	ck_assert(use(LIMIT, "two", "one"));
+	ck_assert_ptr_nonnull(strstr(logged, "/missing is not called for failover: it is no hook"));
+	tell(HOOK_ROLE_CHANGE, "replica");
+	turn_until_logged("hook-done", 1);
+	ck_assert_str_eq(read_file("others"), "replica\n");
+	ck_assert_str_eq(read_file("calls"), "none\n");
+	write_file("go", "");
+	turn_until_logged("hook-done", 4);
+	ck_assert_str_eq(read_file("calls"), "none\nprimary\nreplica\n");
+}
+END_TEST
+
 /* Gone, or a zombie whose parent has yet to look. */
 static bool
 is_over(pid_t pid)
@@ -311,7 +368,7 @@ START_TEST(test_hooks_that_are_given_up_say_so)
 	hooks_free(hooks);
 	hooks = NULL;
 
-	ck_assert_ptr_nonnull(strstr(logged, "is not called for failover: the keeper ends"));
+	ck_assert_ptr_nonnull(strstr(logged, "is not called for failover: this program ends"));
 	ck_assert_ptr_nonnull(strstr(logged, "/one for role-change still runs"));
 	ck_assert_int_eq(kill((pid_t)strtol(read_file("pid"), NULL, 10), SIGKILL), 0);
 }
@@ -333,6 +390,8 @@ main(void)
 	tcase_add_test(tcase, test_hook_that_is_missing_or_crashes_is_a_line_in_the_log);
 	tcase_add_test(tcase, test_hook_is_told_of_one_event_after_the_other);
 	tcase_add_test(tcase, test_hook_that_is_slow_is_told_the_newest);
+	tcase_add_test(tcase, test_hook_that_is_slow_is_told_the_newest_of_each_node);
+	tcase_add_test(tcase, test_hooks_change_while_one_runs);
 	tcase_add_test(tcase, test_hook_that_hangs_is_ended_with_all_that_it_started);
 	tcase_add_test(tcase, test_hook_starts_in_a_turn_of_its_own);
 	tcase_add_test(tcase, test_hooks_that_are_given_up_say_so);
