@@ -58,6 +58,13 @@ struct pgaf_monitor_options {
 
 	const char *http_user;     /**< who may ask over HTTP; default: "pgaf" */
 	const char *http_password; /**< NULL: everybody may, and http must then be loopback */
+
+	/** Programs, by absolute path, that are called when a node of any group changes its role,
+	 * when a failover made it the primary, when its redundancy is lost or back, and when it is
+	 * stuck; see pgaf-monitor(1). */
+	const char *const *hooks;
+	size_t      hook_count;
+	pgaf_time   hook_limit;    /**< for one run; 0 = 10 s */
 };
 
 /**

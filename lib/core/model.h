@@ -430,6 +430,7 @@ void sync_set_names(const struct sync_set *set, struct text *to);
 /* Words of the small enums; static, never NULL. */
 const char *pg_status_name(enum pg_status status);
 const char *evidence_name(enum evidence evidence);
+const char *evidence_doc(enum evidence evidence);
 const char *veto_name(enum veto veto);
 const char *veto_doc(enum veto veto);
 

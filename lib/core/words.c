@@ -35,6 +35,21 @@ evidence_name(enum evidence evidence)
 }
 
 const char *
+evidence_doc(enum evidence evidence)
+{
+	switch (evidence) {
+#define DOC(name, word, doc)  \
+	case EVIDENCE_##name: \
+		return doc;
+		EVIDENCES(DOC)
+#undef DOC
+	case EVIDENCE_COUNT:
+	default:
+		return "unknown";
+	}
+}
+
+const char *
 veto_name(enum veto veto)
 {
 	switch (veto) {

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "engine/monitor_env.h"
+#include "engine/monitor_hooks.h"
 
 /* A commit whose outcome is unknown is cleared up by reading again after this long. */
 #define RELOAD_WAIT PGAF_MSEC(200)
@@ -32,6 +33,7 @@ struct monitor {
 	pgaf_time asked_at;
 	pgaf_time deadline;
 	bool probing; /* the probe list is up to date */
+	struct monitor_hooks hooks;
 };
 
 struct monitor *
@@ -346,6 +348,14 @@ monitor_on_stall(struct monitor *monitor, pgaf_time now)
 	       "this monitor was not scheduled for a while: it listens before it decides");
 }
 
+void
+monitor_on_hooks(struct monitor *monitor, pgaf_time now)
+{
+	monitor->now = now;
+	monitor->deadline = now;
+	monitor->hooks = (struct monitor_hooks){0};
+}
+
 /* ---- running ----------------------------------------------------------- */
 
 static void
@@ -421,6 +431,17 @@ ask_again_if_lost(struct monitor *monitor)
 			ask_sessions(monitor);
 }
 
+/* After the decision, so that nothing waits for what is told of it. */
+static void
+tell_hooks(struct monitor *monitor)
+{
+	pgaf_time due = monitor_hooks_tell(&monitor->hooks, &monitor->snap, monitor->now,
+	                                   monitor->ops, monitor->world);
+
+	if (due < monitor->deadline)
+		monitor->deadline = due;
+}
+
 void
 monitor_run(struct monitor *monitor, pgaf_time now)
 {
@@ -443,6 +464,8 @@ monitor_run(struct monitor *monitor, pgaf_time now)
 	if (monitor->ops->record)
 		monitor->ops->record(monitor->world, &monitor->snap, now,
 		                     monitor->committing ? &monitor->decision : NULL);
+	if (monitor->ops->hook)
+		tell_hooks(monitor);
 }
 
 pgaf_time

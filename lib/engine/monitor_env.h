@@ -11,6 +11,7 @@
 #include <pgaf/log.h>
 
 #include "core/decide.h"
+#include "core/hook.h"
 #include "core/model.h"
 
 struct monitor;
@@ -31,6 +32,9 @@ struct monitor_ops {
 	 * answer's commit() and must not hold it up. NULL: nobody wants to know. */
 	void (*record)(void *world, const struct snapshot *snap, pgaf_time now,
 	               const struct decision *decision);
+	/* Something to tell to the operator's programs of this node. Must not wait for them.
+	 * NULL: nobody wants to know. */
+	void (*hook)(void *world, const struct node *node, const struct hook_call *call);
 	pgaf_log_fn log;
 };
 
@@ -54,6 +58,9 @@ void monitor_on_session(struct monitor *monitor, pgaf_time now, pgaf_node_id nod
 void monitor_on_sessions_unknown(struct monitor *monitor, pgaf_time now);
 /* This process was not scheduled until now: silence before counts for nothing. */
 void monitor_on_stall(struct monitor *monitor, pgaf_time now);
+
+/* There are other programs to tell: what is true now is told again. */
+void monitor_on_hooks(struct monitor *monitor, pgaf_time now);
 
 void monitor_run(struct monitor *monitor, pgaf_time now);
 pgaf_time monitor_deadline(const struct monitor *monitor);

@@ -16,6 +16,9 @@ struct settings {
 	char     http_user[PGAF_NAME_MAX];
 	char     http_password_file[1024];
 	char     http_password[256]; /* of its file */
+	struct option_list hooks;
+	const char *hook_files[OPTION_LIST_MAX]; /* its items */
+	pgaf_time hook_limit;
 };
 
 #define AT(member)   .offset = offsetof(struct settings, member)
@@ -47,6 +50,11 @@ static const struct option_spec specs[] = {
 	{.name = "record-size", .type = OPTION_SIZE, AT(record_size), .initial = "16MB",
 	 .least = INT64_C(1) << 20, .most = INT64_C(1) << 40, .argument = "SIZE",
 	 .doc = "how much of the disk the recording may take"},
+	{.name = "hook", .type = OPTION_LIST, AT(hooks), .argument = "FILE",
+	 .doc = "a program to call on changes of role, failover, lost redundancy, being stuck"},
+	{.name = "hook-limit", .type = OPTION_DURATION, AT(hook_limit), .initial = "10s",
+	 .least = PGAF_MSEC(100), .most = PGAF_SECONDS(3600), .argument = "TIME",
+	 .doc = "how long one run of a hook may take"},
 	{.name = "bindir", .type = OPTION_TEXT, DAEMON_TEXT(bindir), .argument = "DIR",
 	 .doc = "PostgreSQL's programs; default: the newest installed"},
 	DAEMON_OPTIONS("/etc/pgaf/monitor.yml"),
@@ -60,6 +68,7 @@ make_options(struct settings *s)
 	struct daemon_settings *common = &s->common;
 
 	lists_borrow(&common->client_networks, common->networks);
+	lists_borrow(&s->hooks, s->hook_files);
 	return (struct pgaf_monitor_options){
 		.size                 = sizeof(struct pgaf_monitor_options),
 		.pgdata               = lists_given(common->pgdata),
@@ -80,6 +89,9 @@ make_options(struct settings *s)
 		.client_network_count = common->client_networks.count,
 		.record_dir           = lists_given(s->record_dir),
 		.record_size          = s->record_size,
+		.hooks                = s->hook_files,
+		.hook_count           = s->hooks.count,
+		.hook_limit           = s->hook_limit,
 		.log_level            = daemon_log_level(common),
 		.http_user            = lists_given(s->http_user),
 		.http_password        = lists_given(s->http_password),

@@ -393,6 +393,7 @@ static const struct monitor_ops group_ops = {
 	.probe        = group_op_probe,
 	.ask_sessions = group_op_ask_sessions,
 	.record       = group_op_record,
+	.hook         = monitor_hooks_call,
 	.log          = group_op_log,
 };
 

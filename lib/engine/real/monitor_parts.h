@@ -10,6 +10,7 @@
 #include "core/codec.h"
 #include "engine/monitor_env.h"
 #include "engine/real/home.h"
+#include "engine/real/hooks.h"
 #include "engine/real/recorder.h"
 #include "http/dashboard.h"
 #include "pg/probe.h"
@@ -60,6 +61,8 @@ struct pgaf_monitor {
 	struct dashboard     *dashboard; /* NULL: off */
 	bool                  events_asked, events_again;
 	struct recorder      *recorder; /* NULL: off */
+	struct hooks         *hooks;
+	uint64_t              hook_number; /* events told since it started */
 	struct monitor_group *groups;
 	bool                  inside;   /* an engine runs */
 	bool                  store_open;
@@ -97,6 +100,12 @@ void monitor_group_store(struct monitor_group *group, bool open);
 /* Read it again; coalesced. */
 void monitor_group_load(struct monitor_group *group);
 void monitor_group_ask_reports(struct monitor_group *group);
+
+/* ---- monitor_hooks.c: the operator's programs -------------------------------------- */
+int monitor_hooks_check(const struct pgaf_monitor_options *options, struct pgaf_error *error);
+int monitor_hooks_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                       struct pgaf_error *error);
+void monitor_hooks_call(void *world, const struct node *node, const struct hook_call *call);
 
 /* ---- monitor_metrics.c ------------------------------------------------------------- */
 /* The body of /metrics; malloc'ed, NULL when out of memory. */

@@ -335,6 +335,8 @@ monitor_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *op
 	result = monitor_pages_make(monitor, options, error);
 	if (result == 0)
 		result = monitor_make_recorder(monitor, options, error);
+	if (result == 0)
+		result = monitor_hooks_make(monitor, options, error);
 	if (result < 0)
 		return result;
 	monitor_warn(monitor, options);
@@ -348,6 +350,8 @@ monitor_judge(const struct pgaf_monitor_options *options, struct pgaf_error *err
 	struct home home;
 	int result = monitor_pages_check(options, error);
 
+	if (result == 0)
+		result = monitor_hooks_check(options, error);
 	if (result < 0)
 		return result;
 
@@ -424,6 +428,7 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 		monitor->store->ops->free(monitor->store);
 	monitor_group_free_all(monitor);
 	recorder_free(monitor->recorder);
+	hooks_free(monitor->hooks);
 	if (monitor->server)
 		server_free(monitor->server);
 	loop_free(monitor->loop);

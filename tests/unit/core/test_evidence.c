@@ -345,8 +345,10 @@ END_TEST
 
 START_TEST(test_words_for_every_class)
 {
-	for (unsigned i = 0; i < EVIDENCE_COUNT; i++)
+	for (unsigned i = 0; i < EVIDENCE_COUNT; i++) {
 		ck_assert_str_ne(evidence_name((enum evidence)i), "");
+		ck_assert_str_ne(evidence_doc((enum evidence)i), "");
+	}
 	for (unsigned i = 0; i < VETO_COUNT; i++)
 		ck_assert_str_ne(veto_doc((enum veto)i), veto_name((enum veto)i));
 }

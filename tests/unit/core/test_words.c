@@ -23,6 +23,7 @@ START_TEST(test_a_bad_value_has_a_word_too)
 {
 	ck_assert_str_eq(pg_status_name((enum pg_status)BEYOND), "unknown");
 	ck_assert_str_eq(evidence_name((enum evidence)BEYOND), "unknown");
+	ck_assert_str_eq(evidence_doc((enum evidence)BEYOND), "unknown");
 	ck_assert_str_eq(veto_name((enum veto)BEYOND), "unknown");
 	ck_assert_str_eq(veto_doc((enum veto)BEYOND), "unknown");
 	ck_assert_str_eq(note_role_name((enum note_role)BEYOND), "none");

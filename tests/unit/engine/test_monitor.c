@@ -47,6 +47,7 @@ struct stand {
 	pgaf_time store_age;
 	bool loading;
 	bool committing;
+	bool hooks; /* what is told to the operator's programs is written down */
 };
 
 /* ---- what the engine does -------------------------------------------------------- */
@@ -129,12 +130,27 @@ on_log(void *world, const struct pgaf_log *record)
 	say(world, line);
 }
 
+static void
+on_hook(void *world, const struct node *node, const struct hook_call *call)
+{
+	struct stand *stand = world;
+	char line[512];
+	char said[600];
+
+	if (!stand->hooks)
+		return;
+	script_hook(call, line, sizeof(line));
+	snprintf(said, sizeof(said), "%s: %s", node->name, line);
+	say(stand, said);
+}
+
 static const struct monitor_ops ops = {
 	.load = on_load,
 	.commit = on_commit,
 	.probe = on_probe,
 	.ask_sessions = on_ask_sessions,
 	.record = on_record,
+	.hook = on_hook,
 	.log = on_log,
 };
 
@@ -304,6 +320,9 @@ command_news(struct stand *stand, const char *word, const char *rest)
 		monitor_on_sighting(stand->monitor, stand->now, 7, &sighting);
 		monitor_on_session(stand->monitor, stand->now, 7, true);
 		monitor_on_report(stand->monitor, stand->now, 7, &report);
+	} else if (strcmp(word, "hooks") == 0) {
+		stand->hooks = true;
+		monitor_on_hooks(stand->monitor, stand->now);
 	} else if (strcmp(word, "stall") == 0) {
 		monitor_on_stall(stand->monitor, stand->now);
 	} else {
