@@ -128,6 +128,15 @@ PGAF_API void pgaf_keeper_leave(struct pgaf_keeper *keeper);
 PGAF_API void pgaf_keeper_reload(struct pgaf_keeper *keeper);
 
 /**
+ * Take over of these options what may change while it lives: hooks and hook_limit. The others are
+ * not looked at. Other hooks than before are told what is true now. 0, or an error (PGAF_ECONFIG,
+ * PGAF_EINVAL, PGAF_ENOMEM) with everything as it was.
+ */
+PGAF_API int pgaf_keeper_reconfigure(struct pgaf_keeper *keeper,
+                                     const struct pgaf_keeper_options *options,
+                                     struct pgaf_error *error) PGAF_MUST_CHECK;
+
+/**
  * How it ended: 0 as it was told; 1 failed; 2 wrong configuration; 4 refused,
  * see *error. -1 while it lives. `error` may be NULL.
  */

@@ -103,6 +103,15 @@ PGAF_API void pgaf_monitor_leave(struct pgaf_monitor *monitor);
 PGAF_API void pgaf_monitor_reload(struct pgaf_monitor *monitor);
 
 /**
+ * Take over of these options what may change while it lives: hooks, hook_limit, http_user and
+ * http_password. The others are not looked at. Other hooks than before are told what is true now.
+ * 0, or an error (PGAF_ECONFIG, PGAF_EINVAL, PGAF_ENOMEM) with everything as it was.
+ */
+PGAF_API int pgaf_monitor_reconfigure(struct pgaf_monitor *monitor,
+                                      const struct pgaf_monitor_options *options,
+                                      struct pgaf_error *error) PGAF_MUST_CHECK;
+
+/**
  * How it ended: 0 as it was told; 1 failed; 2 wrong configuration; 4 refused,
  * see *error. -1 while it lives. `error` may be NULL.
  */

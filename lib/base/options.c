@@ -302,3 +302,51 @@ options_load(const struct option_spec *specs, size_t count, const char *file_opt
 	return result < 0 ? result : read_arguments(&line);
 }
 /* NOLINTEND(readability-function-size) */
+
+/* ---- two of them -------------------------------------------------------------------------- */
+
+static bool
+is_same_list(const struct option_list *one, const struct option_list *other)
+{
+	if (one->count != other->count)
+		return false;
+	for (size_t i = 0; i < one->count; i++)
+		if (strcmp(one->items[i], other->items[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+is_same(const struct option_spec *spec, const void *one, const void *other)
+{
+	switch (spec->type) {
+	case OPTION_LIST:
+		return is_same_list(one, other);
+	case OPTION_BOOL:
+	case OPTION_FLAG:
+		return *(const bool *)one == *(const bool *)other;
+	case OPTION_COUNT:
+	case OPTION_NUMBER:
+		return *(const uint32_t *)one == *(const uint32_t *)other;
+	case OPTION_DURATION:
+		return *(const pgaf_time *)one == *(const pgaf_time *)other;
+	case OPTION_SIZE:
+		return *(const uint64_t *)one == *(const uint64_t *)other;
+	case OPTION_TEXT:
+	case OPTION_CHOICE:
+	case OPTION_ADDRESS:
+	default:
+		return strcmp(one, other) == 0;
+	}
+}
+
+const struct option_spec *
+options_difference(const struct option_spec *from, const struct option_spec *end, const void *one,
+                   const void *other)
+{
+	for (const struct option_spec *spec = from; spec < end; spec++)
+		if (!is_same(spec, (const char *)one + spec->offset,
+		             (const char *)other + spec->offset))
+			return spec;
+	return NULL;
+}

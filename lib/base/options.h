@@ -43,6 +43,7 @@ struct option_spec {
 	const char *doc;        /* one phrase for --help */
 	bool only_command_line; /* not in file or environment (-c, --check …) */
 	bool secret_path;       /* names a file with a secret; kept out of logs */
+	bool reread;            /* a daemon that reads its settings again takes a new value over */
 };
 
 /*
@@ -54,6 +55,11 @@ struct option_spec {
  */
 int options_load(const struct option_spec *specs, size_t count, const char *file_option, int argc,
                  char **argv, void *into, struct pgaf_error *error);
+
+/* The first spec from `from` on whose values differ between two structs of the program; NULL. */
+const struct option_spec *options_difference(const struct option_spec *from,
+                                             const struct option_spec *end, const void *one,
+                                             const void *other);
 
 /* --help text for the table, one option a line, wrapped at 100 columns. */
 struct text;

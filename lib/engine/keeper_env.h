@@ -108,6 +108,8 @@ void keeper_on_peer(struct keeper *keeper, pgaf_time now, const struct peer_view
                     bool follows_us);
 void keeper_on_terminate(struct keeper *keeper, pgaf_time now); /* SIGTERM; twice: at once */
 void keeper_on_leave(struct keeper *keeper, pgaf_time now);     /* SIGUSR2 */
+/* There are other programs to tell: what is true now is told again. */
+void keeper_on_hooks(struct keeper *keeper, pgaf_time now);
 
 /* Run what is due; call when the deadline has passed and after any keeper_on_*. */
 void keeper_run(struct keeper *keeper, pgaf_time now);

@@ -64,3 +64,10 @@ hooks_tell(struct keeper *keeper, const struct keeper_status *status, const char
 	while (hook_next(&keeper->hooks, &sight, keeper->now, &call))
 		keeper->ops->hook(keeper->world, &call);
 }
+
+void
+keeper_on_hooks(struct keeper *keeper, pgaf_time now)
+{
+	keeper->now = now;
+	keeper->hooks = (struct hook_watch){.promotion = keeper->hooks.promotion};
+}

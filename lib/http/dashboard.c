@@ -369,6 +369,12 @@ dashboard_new(struct loop *loop, const struct dashboard_options *options, struct
 }
 
 void
+dashboard_login(struct dashboard *dashboard, const char *user, const char *password)
+{
+	login_init(&dashboard->login, user, password);
+}
+
+void
 dashboard_free(struct dashboard *dashboard)
 {
 	if (!dashboard)

@@ -40,6 +40,9 @@ struct dashboard *dashboard_new(struct loop *loop, const struct dashboard_option
                                 struct pgaf_error *error);
 void dashboard_free(struct dashboard *dashboard); /* NULL is fine */
 
+/* Another user and password from the next request on; dashboard_check() has let them pass. */
+void dashboard_login(struct dashboard *dashboard, const char *user, const char *password);
+
 /* Events to be shown; those that are known already are passed over. */
 void dashboard_events(struct dashboard *dashboard, const struct store_event *events,
                       uint32_t count);

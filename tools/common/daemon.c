@@ -199,26 +199,28 @@ daemon_become(const struct daemon_settings *settings, struct pgaf_error *error)
 }
 
 static int
-daemon_start(const struct daemon_program *program, struct daemon_log *log, int signals)
+daemon_start(struct daemon_handle *handle, struct daemon_log *log, int signals)
 {
+	const struct daemon_program *program = handle->program;
 	struct pgaf_error error = {0};
-	struct daemon_handle handle = {.calls = program->calls};
 	int code = 0;
 
 	if (daemon_become(program->settings, &error) < 0)
 		return daemon_complain(program->name, &error);
-	handle.handle = program->start(program->settings, log, &error);
+	handle->handle = program->start(program->settings, log, &error);
 	explicit_bzero(program->settings->join_secret, sizeof(program->settings->join_secret));
-	if (!handle.handle)
+	if (!handle->handle)
 		return daemon_complain(program->name, &error);
-	code = daemon_run(&handle, signals, log);
-	handle.calls->free(handle.handle);
+	code = daemon_run(handle, signals, log);
+	handle->calls->free(handle->handle);
 	return code;
 }
 
 int
 daemon_main(const struct daemon_program *program, int argc, char **argv)
 {
+	struct daemon_handle handle = {
+		.calls = program->calls, .program = program, .argc = argc, .argv = argv};
 	struct pgaf_error error = {0};
 	struct daemon_log *log = NULL;
 	int signals = -1;
@@ -236,7 +238,7 @@ daemon_main(const struct daemon_program *program, int argc, char **argv)
 	log = signals >= 0 ? daemon_log_open(program->settings, &error) : NULL;
 	if (!log)
 		return daemon_complain(program->name, &error);
-	code = daemon_start(program, log, signals);
+	code = daemon_start(&handle, log, signals);
 	daemon_log_free(log);
 	return code;
 }

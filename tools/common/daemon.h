@@ -146,11 +146,14 @@ struct daemon_program {
 	const struct option_spec  *specs;
 	size_t                     spec_count;
 	struct daemon_settings    *settings; /* the first member of what the specs fill */
+	size_t                     settings_size;
 	const struct daemon_calls *calls;
 	/* Say what is wrong with the settings, and read the secrets that they name. */
 	int (*prepare)(void *settings, struct pgaf_error *error);
 	/* As the user of Postgres: the handle, or NULL. Secrets are not needed afterwards. */
 	void *(*start)(void *settings, struct daemon_log *log, struct pgaf_error *error);
+	/* Take over of new settings what is said to be reread. */
+	int (*take)(void *handle, void *settings, struct pgaf_error *error);
 };
 
 /* From the command line to the exit code. */
@@ -170,9 +173,16 @@ void daemon_log_free(struct daemon_log *log);
 
 /* ---- the loop ---------------------------------------------------------------------- */
 struct daemon_handle {
-	void                      *handle;
-	const struct daemon_calls *calls;
+	void                        *handle;
+	const struct daemon_calls   *calls;
+	const struct daemon_program *program;
+	int                          argc;
+	char                       **argv;
 };
+
+/* SIGHUP: the log file, settings and certificates anew. What is wrong is logged, and changes
+ * nothing; so is what has changed and waits for the next start. */
+void daemon_reload(const struct daemon_handle *handle, struct daemon_log *log);
 
 /* To be called before anything is started: signals are taken from here on. */
 int daemon_take_signals(struct pgaf_error *error);

@@ -48,8 +48,7 @@ daemon_take_signal(const struct daemon_handle *handle, int number, struct daemon
 		handle->calls->leave(handle->handle);
 		return false;
 	case SIGHUP:
-		daemon_log_reopen(log);
-		handle->calls->reload(handle->handle);
+		daemon_reload(handle, log);
 		return false;
 	default:
 		return true;

@@ -93,10 +93,10 @@ static const struct option_spec specs[] = {
 	{.name = "confirm-recovery", .type = OPTION_CHOICE, TEXT_AT(confirm_recovery),
 	 .initial = "auto", .choices = "auto|always|never",
 	 .doc = "keep clients out of a restarted primary until standbys have what it recovered"},
-	{.name = "hook", .type = OPTION_LIST, AT(hooks), .argument = "FILE",
+	{.name = "hook", .type = OPTION_LIST, AT(hooks), .argument = "FILE", .reread = true,
 	 .doc = "a program to call on changes of role, failover, lost redundancy, being stuck"},
 	{.name = "hook-limit", .type = OPTION_DURATION, AT(hook_limit), .initial = "10s",
-	 .least = PGAF_MSEC(100), .most = PGAF_SECONDS(3600), .argument = "TIME",
+	 .least = PGAF_MSEC(100), .most = PGAF_SECONDS(3600), .argument = "TIME", .reread = true,
 	 .doc = "how long one run of a hook may take"},
 	{.name = "bindir", .type = OPTION_TEXT, DAEMON_TEXT(bindir), .argument = "DIR",
 	 .doc = "PostgreSQL's programs; default: those of the data's version"},
@@ -193,19 +193,29 @@ start(void *settings, struct daemon_log *log, struct pgaf_error *error)
 	return keeper;
 }
 
+static int
+take(void *handle, void *settings, struct pgaf_error *error)
+{
+	struct pgaf_keeper_options options = make_options(settings);
+
+	return pgaf_keeper_reconfigure(handle, &options, error);
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct settings settings;
 	const struct daemon_program program = {
-		.name       = "pgaf-keeper",
-		.usage      = "usage: pgaf-keeper run --pgdata DIR --monitor URI [option ...]\n\n",
-		.specs      = specs,
-		.spec_count = sizeof(specs) / sizeof(specs[0]),
-		.settings   = &settings.common,
-		.calls      = &keeper_calls,
-		.prepare    = prepare,
-		.start      = start,
+		.name          = "pgaf-keeper",
+		.usage = "usage: pgaf-keeper run --pgdata DIR --monitor URI [option ...]\n\n",
+		.specs         = specs,
+		.spec_count    = sizeof(specs) / sizeof(specs[0]),
+		.settings      = &settings.common,
+		.settings_size = sizeof(settings),
+		.calls         = &keeper_calls,
+		.prepare       = prepare,
+		.start         = start,
+		.take          = take,
 	};
 
 	return daemon_main(&program, argc, argv);

@@ -38,9 +38,9 @@ static const struct option_spec specs[] = {
 	{.name = "http", .type = OPTION_ADDRESS, DAEMON_TEXT(http), .initial = "127.0.0.1:8009",
 	 .argument = "ADDR:PORT|off", .doc = "where HTTP is answered, with a page for a browser"},
 	{.name = "http-user", .type = OPTION_TEXT, TEXT_AT(http_user), .initial = "pgaf",
-	 .argument = "NAME", .doc = "who may ask over HTTP"},
+	 .argument = "NAME", .reread = true, .doc = "who may ask over HTTP"},
 	{.name = "http-password-file", .type = OPTION_TEXT, TEXT_AT(http_password_file),
-	 .argument = "FILE", .secret_path = true,
+	 .argument = "FILE", .secret_path = true, .reread = true,
 	 .doc = "the password for that; without one everybody may who reaches it"},
 	DAEMON_ACCESS_OPTIONS(
 		"its PostgreSQL", "keepers and operators",
@@ -50,10 +50,10 @@ static const struct option_spec specs[] = {
 	{.name = "record-size", .type = OPTION_SIZE, AT(record_size), .initial = "16MB",
 	 .least = INT64_C(1) << 20, .most = INT64_C(1) << 40, .argument = "SIZE",
 	 .doc = "how much of the disk the recording may take"},
-	{.name = "hook", .type = OPTION_LIST, AT(hooks), .argument = "FILE",
+	{.name = "hook", .type = OPTION_LIST, AT(hooks), .argument = "FILE", .reread = true,
 	 .doc = "a program to call on changes of role, failover, lost redundancy, being stuck"},
 	{.name = "hook-limit", .type = OPTION_DURATION, AT(hook_limit), .initial = "10s",
-	 .least = PGAF_MSEC(100), .most = PGAF_SECONDS(3600), .argument = "TIME",
+	 .least = PGAF_MSEC(100), .most = PGAF_SECONDS(3600), .argument = "TIME", .reread = true,
 	 .doc = "how long one run of a hook may take"},
 	{.name = "bindir", .type = OPTION_TEXT, DAEMON_TEXT(bindir), .argument = "DIR",
 	 .doc = "PostgreSQL's programs; default: the newest installed"},
@@ -132,19 +132,35 @@ start(void *settings, struct daemon_log *log, struct pgaf_error *error)
 	return monitor;
 }
 
+static int
+take(void *handle, void *settings, struct pgaf_error *error)
+{
+	struct settings *s = settings;
+	struct pgaf_monitor_options options;
+	int result = daemon_read_secret(s->http_password_file, s->http_password,
+	                                sizeof(s->http_password), error);
+
+	if (result < 0)
+		return result;
+	options = make_options(s);
+	return pgaf_monitor_reconfigure(handle, &options, error);
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct settings settings;
 	const struct daemon_program program = {
-		.name       = "pgaf-monitor",
-		.usage      = "usage: pgaf-monitor run --pgdata DIR [option ...]\n\n",
-		.specs      = specs,
-		.spec_count = sizeof(specs) / sizeof(specs[0]),
-		.settings   = &settings.common,
-		.calls      = &monitor_calls,
-		.prepare    = prepare,
-		.start      = start,
+		.name          = "pgaf-monitor",
+		.usage         = "usage: pgaf-monitor run --pgdata DIR [option ...]\n\n",
+		.specs         = specs,
+		.spec_count    = sizeof(specs) / sizeof(specs[0]),
+		.settings      = &settings.common,
+		.settings_size = sizeof(settings),
+		.calls         = &monitor_calls,
+		.prepare       = prepare,
+		.start         = start,
+		.take          = take,
 	};
 
 	return daemon_main(&program, argc, argv);

@@ -71,3 +71,20 @@ keeper_hooks_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *
 	keeper->hooks = hooks_new(keeper->loop, &keeper->logger, &list, error);
 	return keeper->hooks != NULL ? 0 : PGAF_ENOMEM;
 }
+
+int
+keeper_hooks_set(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                 struct pgaf_error *error)
+{
+	const struct hooks_list list = list_of(options);
+	bool changed = false;
+	int result = hooks_check(&list, error);
+
+	if (result == 0)
+		result = hooks_set(keeper->hooks, &list, &changed, error);
+	if (result < 0 || !changed || !keeper->engine)
+		return result;
+	keeper_on_hooks(keeper->engine, loop_now(keeper->loop));
+	loop_timer_set(keeper->timer, loop_now(keeper->loop));
+	return 0;
+}

@@ -90,6 +90,9 @@ void keeper_start_echo(void *ctx);
 int keeper_hooks_check(const struct pgaf_keeper_options *options, struct pgaf_error *error);
 int keeper_hooks_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
                       struct pgaf_error *error);
+/* Other programs, or another limit. */
+int keeper_hooks_set(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                     struct pgaf_error *error);
 void keeper_hooks_call(void *world, const struct hook_call *call);
 
 /* ---- keeper_world.c: what the engine may ask for -------------------------------- */

@@ -436,6 +436,20 @@ pgaf_keeper_reload(struct pgaf_keeper *keeper)
 }
 
 int
+pgaf_keeper_reconfigure(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
+                        struct pgaf_error *error)
+{
+	struct pgaf_keeper_options own;
+	struct pgaf_error local;
+	struct pgaf_error *said = error ? error : &local;
+	int result = 0;
+
+	*said = (struct pgaf_error){0};
+	result = api_take_options(&own, sizeof(own), options, said);
+	return result < 0 ? result : keeper_hooks_set(keeper, &own, said);
+}
+
+int
 pgaf_keeper_exit_code(const struct pgaf_keeper *keeper, struct pgaf_error *error)
 {
 	if (error)

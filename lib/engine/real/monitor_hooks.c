@@ -77,3 +77,23 @@ monitor_hooks_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_optio
 	monitor->hooks = hooks_new(monitor->loop, &monitor->logger, &list, error);
 	return monitor->hooks != NULL ? 0 : PGAF_ENOMEM;
 }
+
+int
+monitor_hooks_set(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                  struct pgaf_error *error)
+{
+	const struct hooks_list list = list_of(options);
+	pgaf_time now = loop_now(monitor->loop);
+	bool changed = false;
+	int result = hooks_set(monitor->hooks, &list, &changed, error);
+
+	if (result < 0 || !changed)
+		return result;
+	for (struct monitor_group *group = monitor->groups; group; group = group->next) {
+		if (!group->engine)
+			continue;
+		monitor_on_hooks(group->engine, now);
+		loop_timer_set(group->timer, now);
+	}
+	return 0;
+}

@@ -123,6 +123,7 @@ int
 monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
                    struct pgaf_error *error)
 {
+	text_copy(monitor->http, sizeof(monitor->http), pages_address(options));
 	if (strcmp(pages_address(options), "off") == 0)
 		return 0;
 	monitor->dashboard = dashboard_new(monitor->loop,
@@ -137,4 +138,12 @@ monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_optio
 					   },
 	                                   error);
 	return monitor->dashboard ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
+}
+
+void
+monitor_pages_login(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options)
+{
+	if (monitor->dashboard)
+		dashboard_login(monitor->dashboard, api_text(options->http_user, "pgaf"),
+		                api_text(options->http_password, ""));
 }

@@ -74,6 +74,7 @@ struct pgaf_monitor {
 	uint64_t              decisions;
 
 	char                 *uri;      /* of the store, when it is elsewhere */
+	char                  http[PGAF_HOST_MAX]; /* where it answers, or "off" */
 	char                  run_file[HOME_PATH_MAX + 64];
 	char                 *join_secret; /* "" = none was given */
 
@@ -105,6 +106,9 @@ void monitor_group_ask_reports(struct monitor_group *group);
 int monitor_hooks_check(const struct pgaf_monitor_options *options, struct pgaf_error *error);
 int monitor_hooks_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
                        struct pgaf_error *error);
+/* Other programs, or another limit. */
+int monitor_hooks_set(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                      struct pgaf_error *error);
 void monitor_hooks_call(void *world, const struct node *node, const struct hook_call *call);
 
 /* ---- monitor_metrics.c ------------------------------------------------------------- */
@@ -116,6 +120,8 @@ int monitor_pages_check(const struct pgaf_monitor_options *options, struct pgaf_
 /* 0 with none made when it is off. */
 int monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
                        struct pgaf_error *error);
+/* Another user or password, of which monitor_pages_check() has said that they will do. */
+void monitor_pages_login(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options);
 /* The store was opened. */
 void monitor_pages_opened(struct pgaf_monitor *monitor);
 /* The store was lost. */

@@ -487,6 +487,31 @@ pgaf_monitor_reload(struct pgaf_monitor *monitor)
 }
 
 int
+pgaf_monitor_reconfigure(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
+                         struct pgaf_error *error)
+{
+	struct pgaf_monitor_options own;
+	struct pgaf_error local;
+	struct pgaf_error *said = error ? error : &local;
+	int result = 0;
+
+	*said = (struct pgaf_error){0};
+	result = api_take_options(&own, sizeof(own), options, said);
+	if (result < 0)
+		return result;
+	/* A password may go only where it was not needed. */
+	own.http = monitor->http;
+	result = monitor_pages_check(&own, said);
+	if (result == 0)
+		result = monitor_hooks_check(&own, said);
+	if (result == 0)
+		result = monitor_hooks_set(monitor, &own, said);
+	if (result == 0)
+		monitor_pages_login(monitor, &own);
+	return result;
+}
+
+int
 pgaf_monitor_exit_code(const struct pgaf_monitor *monitor, struct pgaf_error *error)
 {
 	if (error)

@@ -436,6 +436,41 @@ START_TEST(test_cut_files)
 }
 END_TEST
 
+/* Each kind of value, by the option in which the two command lines differ. */
+START_TEST(test_differences)
+{
+	static const char *const lines[][2] = {
+		{"--pgdata=/a", "pgdata"},
+		{"--monitor=c", "monitor"},
+		{"--monitor=a --monitor=c", "monitor"},
+		{"--no-replication-quorum", "replication-quorum"},
+		{"--check", "check"},
+		{"-v", "verbose"},
+		{"--pgport=1", "pgport"},
+		{"--silence-limit=7s", "silence-limit"},
+	};
+	const struct option_spec *end = specs + COUNT;
+	static struct program before;
+
+	ck_assert_int_ge(load("--monitor=a --monitor=b"), 1);
+	before = program;
+	ck_assert_ptr_null(options_difference(specs, end, &before, &program));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char line[128] = "--monitor=a --monitor=b ";
+		const struct option_spec *spec = NULL;
+
+		if (strcmp(lines[i][1], "monitor") == 0)
+			line[0] = '\0';
+		strncat(line, lines[i][0], sizeof(line) - strlen(line) - 1);
+		ck_assert_int_ge(load(line), 1);
+		spec = options_difference(specs, end, &before, &program);
+		ck_assert_ptr_nonnull(spec);
+		ck_assert_str_eq(spec->name, lines[i][1]);
+		ck_assert_ptr_null(options_difference(spec + 1, end, &before, &program));
+	}
+}
+END_TEST
+
 static void
 expect_line(const char *help, const char *line)
 {
@@ -500,6 +535,7 @@ main(void)
 	tcase_add_test(tests, test_file_values);
 	tcase_add_test(tests, test_file_complaints);
 	tcase_add_test(tests, test_cut_files);
+	tcase_add_test(tests, test_differences);
 	tcase_add_test(tests, test_help);
 	suite_add_tcase(all, tests);
 

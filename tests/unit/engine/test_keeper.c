@@ -499,6 +499,8 @@ command_scene(struct stand *stand, const char *word, const char *rest)
 		stand->seen.vetoes = 0;
 	} else if (strcmp(word, "hooks") == 0) {
 		stand->hooks = true;
+		if (stand->keeper != NULL)
+			keeper_on_hooks(stand->keeper, stand->now);
 	} else if (strcmp(word, "blind") == 0) {
 		stand->blind = strcmp(rest, "on") == 0;
 	} else {
