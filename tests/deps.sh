@@ -24,8 +24,9 @@ demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
 	python3 python3-psycopg2 python3-yaml"
 test="git g++ binutils ccache clang clang-format $runtime mandoc shellcheck
 	codespell pmccabe nftables e2fsprogs mount patch tmux python3-pytest gcovr"
-full="clang-tidy valgrind debootstrap prometheus"
-compose="docker.io docker-compose debootstrap chromium chromium-driver python3-selenium"
+browser="chromium chromium-driver python3-selenium"
+full="clang-tidy valgrind debootstrap prometheus $browser"
+compose="docker.io docker-compose debootstrap $browser"
 
 case ${1-} in
 demo) wanted=$demo ;;

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The monitor's page in a real browser: changes are there at once, nobody needs a mouse, good eyes
+or a wide screen, and it asks nobody but its monitor."""
+import datetime
+import os
+
+import pytest
+
+from harness import proc
+from harness.browser import PHONE, Browser
+from harness.cluster import Cluster
+
+pytestmark = pytest.mark.full
+
+TAB = "\ue004"
+USER, PASSWORD = "pg_auto_failover", "12345"
+
+
+@pytest.fixture(scope="module")
+def browser(module_directory):
+    b = Browser(module_directory)
+    yield b
+    b.close()
+
+
+@pytest.fixture(scope="module")
+def pair(module_directory, browser):  # pylint: disable=unused-argument
+    """Primary + secondary of a monitor that asks for a password."""
+    c = Cluster(module_directory)
+    secret = os.path.join(module_directory, "http-password")
+    with open(secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+        f.write(PASSWORD + "\n")
+    c.start_monitor("--http-user", USER, "--http-password-file", secret)
+    for _ in range(2):
+        c.add_node().start()
+    c.wait_settled(60)
+    yield c
+    c.close()
+
+
+@pytest.fixture
+def page(pair, browser):
+    """At the page; in the end it has asked its monitor only, and had nothing to complain of."""
+    pair.wait_settled(30)
+    browser.colours("light")
+    browser.open(f"http://{USER}:{PASSWORD}@127.0.0.1:{pair.monitor.http_port}/")
+    proc.wait_for(lambda: sorted(browser.nodes().values()) == ["primary", "secondary"], 10,
+                  lambda: f"the nodes: {browser.nodes()}")
+    yield browser
+    browser.drain()
+    home = f"http://127.0.0.1:{pair.monitor.http_port}/"
+    asked = [url.replace(f"{USER}:{PASSWORD}@", "") for url in browser.asked]
+    assert home in asked
+    assert [url for url in asked if not url.startswith((home, "data:"))] == []
+    assert browser.complaints == []
+    browser.driver.get("about:blank")
+    browser.drain()
+    browser.asked.clear()
+
+
+def milliseconds(event):
+    moment = datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=datetime.timezone.utc).timestamp() * 1000
+
+
+def delays(pair, page, after):
+    """ms from each event behind this one to its line on the page, and from each new state that
+    was assigned to the moment when the node's line said so."""
+    events = [e for e in pair.events() if e["event_id"] > after]
+    shown = page.shown()
+
+    def of_line(event):
+        text = f"{event['time'][:-1].replace('T', ' ')} {event['description']}"
+        assert text in shown, f"{text} is not on the page: {shown}"
+        return shown[text] - milliseconds(event)
+
+    def of_state(event):
+        """A state that was left again within the page's 100 ms may be passed over."""
+        texts = [moment for text, moment in shown.items()
+                 if text.startswith(event["node_name"] + " ")
+                 and text.endswith(" " + event["assigned_state"])
+                 and moment >= milliseconds(event) - 1]
+        return [min(texts) - milliseconds(event)] if texts else []
+
+    promoting = [e for e in events if e["rule"] and e["assigned_state"] in
+                 ("prepare_promotion", "stop_replication", "wait_primary", "primary")]
+    states = [ms for e in promoting for ms in of_state(e)]
+    assert states, f"no state of {promoting} was on the page: {shown}"
+    return [of_line(e) for e in events], states
+
+
+def newest(pair):
+    return pair.events()[-1]["event_id"]
+
+
+def test_a_failover_is_on_the_page_within_a_second(pair, page, figures, bound):
+    primary, standby, after = pair.primary(), pair.standby(), newest(pair)
+    page.picture("calm")
+    primary.kill_everything()
+    proc.wait_for(lambda: page.nodes()[standby.name] in ("wait_primary", "single"), 20,
+                  lambda: f"{standby.name} accepts writes: {page.nodes()}")
+    page.picture("failover")
+    primary.start()
+    proc.wait_for(lambda: page.nodes() == {standby.name: "primary", primary.name: "secondary"}, 30,
+                  lambda: f"the other way round: {page.nodes()}")
+    pair.wait_settled(20)
+    lines, states = delays(pair, page, after)
+    figures("failover on the page", event_ms=lines, state_ms=states)
+    assert max(lines) <= bound(1000) and max(states) <= bound(1000)
+
+
+def test_a_switchover_is_on_the_page_within_a_second(pair, page, figures, bound):
+    primary, standby, after = pair.primary(), pair.standby(), newest(pair)
+    pair.ctl("perform", "switchover")
+    proc.wait_for(lambda: page.nodes() == {standby.name: "primary", primary.name: "secondary"}, 10,
+                  lambda: f"the other way round: {page.nodes()}")
+    last = pair.events()[-1]
+    proc.wait_for(lambda: any(last["description"] in text for text in page.shown()), 5,
+                  lambda: f"{last}: {page.shown()}")
+    lines, states = delays(pair, page, after)
+    figures("switchover on the page", event_ms=lines, state_ms=states)
+    assert max(lines) <= bound(1000) and max(states) <= bound(1000)
+
+
+def around(page):
+    """What the tabulator key comes to, until it leaves the page."""
+    stops = []
+    page.run("document.activeElement.blur()")
+    for _ in range(40):
+        page.press(TAB)
+        stop = page.focused()
+        if stop["tag"] == "BODY":
+            break
+        assert stop["outline"], f"the focus cannot be seen at {stop}"
+        stops.append(page.driver.switch_to.active_element)
+    return stops
+
+
+def test_without_a_mouse(page):
+    stops = around(page)
+    names = [stop.accessible_name for stop in stops]
+    assert all(names), names
+    regions = [name for name in names if name in ("Picture", "Nodes", "Events")]
+    assert regions == ["Picture", "Nodes", "Events"], names
+    places = [stop.location["y"] for stop in stops]
+    assert places == sorted(places), "not in the order of the page"
+
+
+def test_for_a_screen_reader(page):
+    assert page.run("return document.documentElement.lang") == "en"
+    assert page.run("return document.querySelectorAll('h1').length") == 1
+    assert page.run("return document.querySelector('#link').getAttribute('role')") == "status"
+    assert page.run("return document.querySelector('#newest').ariaLive") == "polite"
+    # Every picture and every table says what it is, every cell whose column it is in.
+    assert "is primary, ok" in page.run("return document.querySelector('#picture').ariaLabel")
+    assert page.run("return [...document.querySelectorAll('table')]"
+                    ".filter(t => !t.closest('[role=region][aria-label]')).length") == 0
+    assert page.run("return [...document.querySelectorAll('tbody tr')].filter(r =>"
+                    " r.cells.length !== r.closest('table').tHead.rows[0].cells.length)"
+                    ".length") == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_can_be_read(page, scheme):
+    page.colours(scheme)
+    page.picture(scheme)
+    assert page.pale_texts() == []
+
+
+def test_on_a_phone(page):
+    page.resize(*PHONE)
+    page.picture("phone")
+    assert not page.is_wider_than_its_window()
+    assert all(stop.accessible_name for stop in around(page))
