@@ -58,6 +58,7 @@ struct pgaf_monitor_options {
 
 	const char *http_user;     /**< who may ask over HTTP; default: "pgaf" */
 	const char *http_password; /**< NULL: everybody may, and http must then be loopback */
+	bool        http_actions;  /**< they may switch over and drop nodes; needs http_password */
 
 	/** Programs, by absolute path, that are called when a node of any group changes its role,
 	 * when a failover made it the primary, when its redundancy is lost or back, and when it is

@@ -60,9 +60,8 @@ dashboard_check(const char *address, const char *password, struct pgaf_error *er
 
 /* ---- answers ------------------------------------------------------------------------ */
 
-/* Takes over `value`. */
-static void
-set_json(struct http_answer *answer, int status, json_t *value)
+void
+dashboard_answer(struct http_answer *answer, int status, json_t *value)
 {
 	answer->status = status;
 	answer->type = "application/json";
@@ -70,18 +69,18 @@ set_json(struct http_answer *answer, int status, json_t *value)
 	json_decref(value);
 }
 
-static void
-set_complaint(struct http_answer *answer, int status, const char *what)
+void
+dashboard_complain(struct http_answer *answer, int status, const char *what)
 {
 	json_t *object = json_object();
 
 	json_set_text(object, "error", what);
-	set_json(answer, status, object);
+	dashboard_answer(answer, status, object);
 }
 
-/* ?name=NUMBER; `number` stays as it is without one. */
-static bool
-number_argument(const struct http_request *request, const char *name, int64_t most, int64_t *number)
+bool
+dashboard_number(const struct http_request *request, const char *name, int64_t most,
+                 int64_t *number)
 {
 	const char *value = request->argument(request, name);
 	uint64_t said = 0;
@@ -92,6 +91,18 @@ number_argument(const struct http_request *request, const char *name, int64_t mo
 		return false;
 	*number = (int64_t)said;
 	return true;
+}
+
+void
+dashboard_secret(char text[DASHBOARD_TICKET_TEXT])
+{
+	unsigned char number[DASHBOARD_TICKET_TEXT / 2];
+	struct text to;
+
+	text_init(&to, text, DASHBOARD_TICKET_TEXT);
+	arc4random_buf(number, sizeof(number));
+	for (size_t i = 0; i < sizeof(number); i++)
+		text_addf(&to, "%02x", number[i]);
 }
 
 static void
@@ -122,15 +133,15 @@ answer_state(struct dashboard *dashboard, const struct http_request *request,
 	const char *formation = request->argument(request, "formation");
 	int64_t group = -1;
 
-	if (!number_argument(request, "group", UINT32_MAX, &group)) {
-		set_complaint(answer, 400, "group is no number");
+	if (!dashboard_number(request, "group", UINT32_MAX, &group)) {
+		dashboard_complain(answer, 400, "group is no number");
 		return;
 	}
 	json_t *state = dashboard_json_state(dashboard, formation, group);
 	if (state)
-		set_json(answer, 200, state);
+		dashboard_answer(answer, 200, state);
 	else
-		set_complaint(answer, 404, "there is no such group");
+		dashboard_complain(answer, 404, "there is no such group");
 }
 
 static void
@@ -140,14 +151,14 @@ answer_events(struct dashboard *dashboard, const struct http_request *request,
 	int64_t count = EVENTS_ASKED;
 	int64_t group = -1;
 
-	if (!number_argument(request, "group", UINT32_MAX, &group) ||
-	    !number_argument(request, "count", INT32_MAX, &count)) {
-		set_complaint(answer, 400, "group or count is no number");
+	if (!dashboard_number(request, "group", UINT32_MAX, &group) ||
+	    !dashboard_number(request, "count", INT32_MAX, &count)) {
+		dashboard_complain(answer, 400, "group or count is no number");
 		return;
 	}
-	set_json(answer, 200,
-	         dashboard_json_events(dashboard, request->argument(request, "formation"), group,
-	                               (size_t)count));
+	dashboard_answer(answer, 200,
+	                 dashboard_json_events(dashboard, request->argument(request, "formation"),
+	                                       group, (size_t)count));
 }
 
 static void
@@ -156,7 +167,7 @@ answer_stream(struct dashboard *dashboard, const struct http_request *request,
 {
 	answer->type = "text/event-stream";
 	if (strcmp(request->method, "GET") == 0 && !dashboard_watch(dashboard, answer)) {
-		set_complaint(answer, 503, "too many are watching; try again");
+		dashboard_complain(answer, 503, "too many are watching; try again");
 		answer->retry_after = 5;
 	}
 }
@@ -172,17 +183,13 @@ answer_page(struct dashboard *dashboard, const struct http_request *request,
 	static const char mark[] = "@nonce@";
 	const char *from = dashboard_html;
 	const char *next = NULL;
-	unsigned char number[16];
-	char nonce[2 * sizeof(number) + 1] = "";
-	struct text text = TEXT(nonce);
+	char nonce[DASHBOARD_TICKET_TEXT];
 	struct text policy = TEXT(answer->policy);
 	struct text body;
 
 	(void)dashboard;
 	(void)request;
-	arc4random_buf(number, sizeof(number));
-	for (size_t i = 0; i < sizeof(number); i++)
-		text_addf(&text, "%02x", number[i]);
+	dashboard_secret(nonce);
 	text_addf(&policy,
 	          "default-src 'none'; connect-src 'self'; img-src data:; style-src 'nonce-%s'; "
 	          "script-src 'nonce-%s'; base-uri 'none'; form-action 'none'; "
@@ -204,6 +211,7 @@ answer_page(struct dashboard *dashboard, const struct http_request *request,
 static const struct page {
 	const char *path;
 	bool is_open; /* nothing in it needs a login */
+	bool is_post; /* and POST does something */
 	void (*answer)(struct dashboard *dashboard, const struct http_request *request,
 	               struct http_answer *answer);
 } pages[] = {
@@ -213,6 +221,8 @@ static const struct page {
 	{.path = "/api/v1/state", .answer = answer_state},
 	{.path = "/api/v1/events", .answer = answer_events},
 	{.path = "/api/v1/stream", .answer = answer_stream},
+	{.path = "/api/v1/switchover", .is_post = true, .answer = dashboard_switchover},
+	{.path = "/api/v1/drop", .is_post = true, .answer = dashboard_drop},
 };
 
 static const struct page *
@@ -253,17 +263,18 @@ is_let_in(struct dashboard *dashboard, const struct http_request *request,
           struct http_answer *answer)
 {
 	if (!is_named_right(dashboard, request)) {
-		set_complaint(answer, 421, "ask for localhost or an address, or set a password");
+		dashboard_complain(answer, 421,
+		                   "ask for localhost or an address, or set a password");
 		return false;
 	}
 	switch (login_check(&dashboard->login, request, loop_now(dashboard->loop))) {
 	case LOGIN_OK:
 		return true;
 	case LOGIN_ASK:
-		set_complaint(answer, 401, "a user and a password are needed");
+		dashboard_complain(answer, 401, "a user and a password are needed");
 		break;
 	case LOGIN_LIMITED:
-		set_complaint(answer, 429, "too many wrong passwords; try again in a minute");
+		dashboard_complain(answer, 429, "too many wrong passwords; try again in a minute");
 		answer->retry_after = (unsigned)(LOGIN_PAUSE / PGAF_SECONDS(1));
 		break;
 	}
@@ -279,10 +290,14 @@ answer(void *ctx, const struct http_request *request, struct http_answer *answer
 	*answer = (struct http_answer){.status = 200};
 	if ((!page || !page->is_open) && !is_let_in(dashboard, request, answer))
 		return;
-	if (page)
-		page->answer(dashboard, request, answer);
+	if (page && page->is_post)
+		answer->allow = "GET, HEAD, OPTIONS, POST";
+	if (!page)
+		dashboard_complain(answer, 404, "there is no such page");
+	else if (!page->is_post && strcmp(request->method, "POST") == 0)
+		dashboard_complain(answer, 405, "nothing is changed here");
 	else
-		set_complaint(answer, 404, "there is no such page");
+		page->answer(dashboard, request, answer);
 }
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -365,6 +380,8 @@ dashboard_new(struct loop *loop, const struct dashboard_options *options, struct
 		dashboard_free(dashboard);
 		return NULL;
 	}
+	if (dashboard_may_act(dashboard))
+		http_take_post(dashboard->http);
 	return dashboard;
 }
 

@@ -16,19 +16,28 @@
 
 struct dashboard;
 
+/* What an operator may ask for through a browser. */
+struct dashboard_action {
+	struct store_group_key key;
+	struct request request; /* kind REQUEST_NONE: `node` is to be dropped */
+	pgaf_node_id node;      /* 0: whichever suits best */
+};
+
 /* What the monitor lends; called while a request is answered, and must not call back. */
 struct dashboard_world {
 	/* The picture of a group; NULL behind the last one. Borrowed. */
 	const struct snapshot *(*group)(void *ctx, size_t index);
 	bool (*works)(void *ctx);    /* is the store open? */
 	char *(*metrics)(void *ctx); /* malloc'ed; NULL: out of memory */
+	/* NULL: nobody may. False: not now. How it went is told to dashboard_asked(), later. */
+	bool (*ask)(void *ctx, const struct dashboard_action *action);
 	void *ctx;
 };
 
 struct dashboard_options {
 	const char *address; /* as http_new takes it */
 	const char *user;
-	const char *password; /* "": none is asked for */
+	const char *password; /* "": none is asked for, and nobody may change anything */
 	struct dashboard_world world;
 };
 
@@ -54,6 +63,9 @@ void dashboard_events_forget(struct dashboard *dashboard);
 /* ---- for those who watch: cheap while there are none ---------------------------------- */
 /* A group may look different now, or is gone. */
 void dashboard_changed(struct dashboard *dashboard, const struct store_group_key *key);
+/* The store took what was asked for; or not, and why. */
+void dashboard_asked(struct dashboard *dashboard, const struct dashboard_action *action,
+                     const struct pgaf_error *error);
 /* The store was opened or lost. */
 void dashboard_store(struct dashboard *dashboard);
 

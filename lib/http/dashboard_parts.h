@@ -12,6 +12,17 @@
 
 #define DASHBOARD_GROUPS_MAX 256
 
+#define DASHBOARD_TICKETS_MAX 16
+#define DASHBOARD_TICKET_TEXT 33
+
+/* Somebody was told what this would do, and may ask for it once. */
+struct dashboard_ticket {
+	char text[DASHBOARD_TICKET_TEXT]; /* "": none */
+	struct dashboard_action action;
+	uint64_t epoch;
+	pgaf_time until;
+};
+
 /* What those who watch were last told of a group. */
 struct dashboard_shown {
 	struct store_group_key key;
@@ -27,6 +38,8 @@ struct dashboard {
 	struct http *http;
 	struct dashboard_world world;
 	struct login login;
+	size_t ticket_next;
+	struct dashboard_ticket tickets[DASHBOARD_TICKETS_MAX];
 	size_t event_count;
 	struct store_event events[DASHBOARD_EVENTS_MAX]; /* by number */
 	struct dashboard_watchers watchers;
@@ -35,6 +48,23 @@ struct dashboard {
 	size_t shown_count;
 	struct dashboard_shown shown[DASHBOARD_GROUPS_MAX];
 };
+
+/* ---- dashboard.c ------------------------------------------------------------------- */
+/* Takes over `value`. */
+void dashboard_answer(struct http_answer *answer, int status, json_t *value);
+void dashboard_complain(struct http_answer *answer, int status, const char *what);
+/* ?name=NUMBER; `number` stays as it is without one. False: it is none. */
+bool dashboard_number(const struct http_request *request, const char *name, int64_t most,
+                      int64_t *number);
+/* A new number that nobody can guess. */
+void dashboard_secret(char text[DASHBOARD_TICKET_TEXT]);
+
+/* ---- dashboard_act.c --------------------------------------------------------------- */
+bool dashboard_may_act(const struct dashboard *dashboard);
+void dashboard_switchover(struct dashboard *dashboard, const struct http_request *request,
+                          struct http_answer *answer);
+void dashboard_drop(struct dashboard *dashboard, const struct http_request *request,
+                    struct http_answer *answer);
 
 /* ---- dashboard_json.c ------------------------------------------------------------- */
 /* All groups, by formation and number; returns how many. */
@@ -54,6 +84,8 @@ bool dashboard_stream_init(struct dashboard *dashboard);
 void dashboard_stream_done(struct dashboard *dashboard);
 /* Lets whoever asked watch; false: there are too many. */
 bool dashboard_watch(struct dashboard *dashboard, struct http_answer *answer);
+const struct snapshot *dashboard_group(const struct dashboard *dashboard,
+                                       const struct store_group_key *key);
 void dashboard_tell(struct dashboard *dashboard, const struct store_event *event);
 
 #endif

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pure/error.h"
 #include "http/dashboard_parts.h"
 #include "http/view_json.h"
 
-#define PUSH_EACH  PGAF_MSEC(100)
-#define BEAT_EACH  PGAF_SECONDS(5)
+#define PUSH_EACH PGAF_MSEC(100)
+#define BEAT_EACH PGAF_SECONDS(5)
 #define EVENTS_TOLD 200 /* at first */
 
 /* One that listens. */
@@ -63,6 +64,7 @@ json_of_monitor(const struct dashboard *dashboard)
 	json_set_text(object, "version", PGAF_VERSION);
 	json_object_set_new(object, "store_open",
 	                    json_boolean(dashboard->world.works(dashboard->world.ctx)));
+	json_object_set_new(object, "may_act", json_boolean(dashboard_may_act(dashboard)));
 	return object;
 }
 
@@ -70,6 +72,21 @@ void
 dashboard_store(struct dashboard *dashboard)
 {
 	send_json(dashboard, NULL, "monitor", json_of_monitor(dashboard));
+}
+
+void
+dashboard_asked(struct dashboard *dashboard, const struct dashboard_action *action,
+                const struct pgaf_error *error)
+{
+	bool is_drop = action->request.kind == REQUEST_NONE;
+	json_t *object = json_object();
+
+	json_set_text(object, "asked", is_drop ? "drop" : "switchover");
+	json_set_text(object, "formation", action->key.formation);
+	json_set_number(object, "group_id", action->key.id);
+	json_set_number(object, "node_id", action->node);
+	json_object_set_new(object, "error", error ? json_string(error->text) : json_null());
+	send_json(dashboard, NULL, "asked", object);
 }
 
 void
@@ -101,8 +118,8 @@ shown_of(struct dashboard *dashboard, const struct store_group_key *key)
 	return shown;
 }
 
-static const struct snapshot *
-snapshot_of(const struct dashboard *dashboard, const struct store_group_key *key)
+const struct snapshot *
+dashboard_group(const struct dashboard *dashboard, const struct store_group_key *key)
 {
 	const struct dashboard_world *world = &dashboard->world;
 	const struct snapshot *snap = NULL;
@@ -130,7 +147,7 @@ static void
 send_group(struct dashboard *dashboard, struct dashboard_shown *shown,
            struct dashboard_watcher *anyway)
 {
-	const struct snapshot *snap = snapshot_of(dashboard, &shown->key);
+	const struct snapshot *snap = dashboard_group(dashboard, &shown->key);
 	json_t *value = snap ? dashboard_json_group(dashboard, snap) : NULL;
 	char *data = value ? json_dumps(value, JSON_COMPACT) : NULL;
 	bool is_news = data && (!shown->last || strcmp(shown->last, data) != 0);

@@ -24,7 +24,8 @@
 #define CONNECTION_SECONDS 10u
 #define CONNECTION_MEMORY ((size_t)8 * 1024)
 #define LISTEN_BACKLOG 64
-#define CONTENT_TOO_LARGE 413u /* its name differs between releases of libmicrohttpd */
+#define ALLOW "GET, HEAD, OPTIONS" /* unless an answer says more */
+#define CONTENT_TOO_LARGE 413u     /* its name differs between releases of libmicrohttpd */
 
 /* ---- one request -------------------------------------------------------------------------- */
 
@@ -52,7 +53,8 @@ add_headers(struct MHD_Response *response, const struct http_answer *answer)
 	if (answer->type != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, OPTIONS");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+	                        answer->allow != NULL ? answer->allow : ALLOW);
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (answer->policy[0] != '\0')
 		MHD_add_response_header(response, "Content-Security-Policy", answer->policy);
@@ -87,7 +89,7 @@ refuse(struct MHD_Connection *connection, int status)
 
 	if (response == NULL)
 		return MHD_NO;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, OPTIONS");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, ALLOW);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	enum MHD_Result result = MHD_queue_response(connection, (unsigned int)status, response);
 	MHD_destroy_response(response);
@@ -138,10 +140,10 @@ has_body(struct MHD_Connection *connection)
 }
 
 static bool
-is_method(const char *method)
+is_method(const struct http *http, const char *method)
 {
 	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-	       strcmp(method, "OPTIONS") == 0;
+	       strcmp(method, "OPTIONS") == 0 || (http->takes_post && strcmp(method, "POST") == 0);
 }
 
 static enum MHD_Result
@@ -176,7 +178,7 @@ requested(void *ctx, struct MHD_Connection *connection, const char *url, const c
 	(void)upload;
 	if (*state == NULL) {
 		*state = &begun;
-		if (!is_method(method))
+		if (!is_method(ctx, method))
 			return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED);
 		return has_body(connection) ? refuse(connection, CONTENT_TOO_LARGE) : MHD_YES;
 	}
@@ -342,6 +344,12 @@ http_new(struct loop *loop, const char *address, http_handler_fn handler, void *
 		return NULL;
 	}
 	return http;
+}
+
+void
+http_take_post(struct http *http)
+{
+	http->takes_post = true;
 }
 
 void

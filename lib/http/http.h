@@ -5,6 +5,7 @@
 /*
  * A small HTTP server in the loop (libmicrohttpd in epoll mode): GET, HEAD and
  * OPTIONS, answered from memory by one function. Never blocks, never runs SQL.
+ * POST is refused unless the server was told to take it, and then has no body.
  * Connections, what they send and what waits for them are all bounded.
  */
 
@@ -19,7 +20,7 @@ struct http_peer {
 };
 
 struct http_request {
-	const char *method; /* GET, HEAD, OPTIONS */
+	const char *method; /* GET, HEAD, OPTIONS; POST after http_take_post() */
 	const char *path;   /* "/primary", without the query */
 	/* NULL = absent */
 	const char *(*argument)(const struct http_request *request, const char *name);
@@ -32,11 +33,12 @@ struct http_request {
 
 struct http_answer {
 	int status;
-	const char *type; /* static: "application/json" */
-	char *body;       /* malloc'ed; freed by the server; NULL = empty */
+	const char *type;           /* static: "application/json" */
+	char *body;                 /* malloc'ed; freed by the server; NULL = empty */
 	struct http_stream *stream; /* instead of a body: it is sent as it is written */
 	char policy[256];           /* Content-Security-Policy; "" = none */
 	unsigned retry_after;       /* seconds; 0 = nothing is said */
+	const char *allow;          /* static: what may be asked of it; NULL: all but POST */
 };
 
 typedef void (*http_handler_fn)(void *ctx, const struct http_request *request,
@@ -50,6 +52,8 @@ typedef void (*http_handler_fn)(void *ctx, const struct http_request *request,
 struct http *http_new(struct loop *loop, const char *address, http_handler_fn handler, void *ctx,
                       struct pgaf_error *error);
 void http_free(struct http *http);
+/* From now on POST comes to the handler too, which must refuse it where it means nothing. */
+void http_take_post(struct http *http);
 
 /* ---- answers without an end ------------------------------------------------------- */
 #define HTTP_STREAMS_MAX 16

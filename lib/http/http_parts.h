@@ -18,6 +18,7 @@ struct http {
 	struct loop_timer *timer;
 	struct http_streams streams;
 	size_t stream_count;
+	bool takes_post;
 	bool is_woken; /* a stream has something to send, of which no descriptor says anything */
 	http_handler_fn handler;
 	void *ctx;

@@ -17,7 +17,15 @@
 #define STORE_LOCK           "1885823334, 1" /* the decider's; pgaf.pictures looks for it */
 #define STORE_LIMIT          PGAF_SECONDS(5) /* of a statement; a durable one may wait for a disk */
 
-enum call_kind { CALL_GROUPS, CALL_LOAD, CALL_REPORTS, CALL_COMMIT, CALL_SESSIONS, CALL_EVENTS };
+enum call_kind {
+	CALL_GROUPS,
+	CALL_LOAD,
+	CALL_REPORTS,
+	CALL_COMMIT,
+	CALL_SESSIONS,
+	CALL_EVENTS,
+	CALL_ASK
+};
 
 /* A call of the owner's that has not been answered. */
 struct call {

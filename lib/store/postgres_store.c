@@ -13,6 +13,8 @@
 #include "base/pure/error.h"
 #include "store/postgres_parts.h"
 
+#define ASK_VALID_SECONDS 60 /* a request is not answered later than this */
+
 static struct postgres_store *
 store_of(struct store *base)
 {
@@ -43,6 +45,7 @@ call_fail(struct call *call, const struct pgaf_error *error)
 		call->done.reports(call->ctx, error->code, 0, NULL, true);
 		break;
 	case CALL_COMMIT:
+	case CALL_ASK:
 		call->done.commit(call->ctx, error->code, error);
 		break;
 	case CALL_SESSIONS:
@@ -464,6 +467,40 @@ postgres_events(struct store *base, int64_t after, uint32_t most, store_events_f
 	call_send(call, sql->at, events_answered);
 }
 
+/* ---- what operators ask for ---------------------------------------------------------- */
+
+static void
+ask_answered(void *ctx, const PGresult *result, const struct pgaf_error *error)
+{
+	struct call *call = ctx;
+
+	if (!call_take(call, result, error))
+		return;
+	call->done.commit(call->ctx, 0, NULL);
+	call_free(call);
+}
+
+static void
+postgres_ask(struct store *base, const struct store_group_key *key, const struct request *request,
+             pgaf_node_id drop, store_commit_fn done, void *ctx)
+{
+	struct call *call = call_new(base, CALL_ASK, key, ctx);
+	struct text *sql = &store_of(base)->sql;
+
+	if (!call)
+		return;
+	call->done.commit = done;
+	text_addf(sql, "SELECT pgaf.%s(", request ? "perform" : "drop_node");
+	sql_literal(sql, key->formation);
+	if (request)
+		text_addf(sql, ", %" PRIu32 ", '%s', %" PRIu32 ", %s, %d)", key->id,
+		          request->kind == REQUEST_FAILOVER ? "failover" : "switchover",
+		          request->to, request->allow_loss ? "true" : "false", ASK_VALID_SECONDS);
+	else
+		text_addf(sql, ", %" PRIu32 ", false)", drop);
+	call_send(call, sql->at, ask_answered);
+}
+
 /* ---- the session --------------------------------------------------------------------- */
 
 static void
@@ -601,6 +638,7 @@ static const struct store_ops postgres_store_ops = {
 	.sessions = postgres_sessions,
 	.publish = postgres_publish,
 	.events = postgres_events,
+	.ask = postgres_ask,
 };
 
 const char *

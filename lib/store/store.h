@@ -85,6 +85,11 @@ struct store_ops {
 	 * handed out. NULL: this store keeps none. */
 	void (*events)(struct store *store, int64_t after, uint32_t most, store_events_fn done,
 	               void *ctx);
+	/* What an operator asks for, to be found by the next load: `request`, or that `drop` leaves
+	 * when there is none. 0, or why it is not taken. NULL: a monitor cannot ask here. */
+	void (*ask)(struct store *store, const struct store_group_key *key,
+	            const struct request *request, pgaf_node_id drop, store_commit_fn done,
+	            void *ctx);
 };
 
 struct store {

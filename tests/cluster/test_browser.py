@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: PostgreSQL
 """The monitor's page in a real browser: changes are there at once, nobody needs a mouse, good eyes
 or a wide screen, and it asks nobody but its monitor."""
+import base64
 import datetime
+import json
 import os
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -12,7 +16,7 @@ from harness.cluster import Cluster
 
 pytestmark = pytest.mark.full
 
-TAB = "\ue004"
+TAB, ENTER, ESCAPE, DOWN = "\ue004", "\ue007", "\ue00c", "\ue015"
 USER, PASSWORD = "pg_auto_failover", "12345"
 
 
@@ -30,7 +34,7 @@ def pair(module_directory, browser):  # pylint: disable=unused-argument
     secret = os.path.join(module_directory, "http-password")
     with open(secret, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
         f.write(PASSWORD + "\n")
-    c.start_monitor("--http-user", USER, "--http-password-file", secret)
+    c.start_monitor("--http-user", USER, "--http-password-file", secret, "--http-actions")
     for _ in range(2):
         c.add_node().start()
     c.wait_settled(60)
@@ -140,10 +144,49 @@ def test_without_a_mouse(page):
     stops = around(page)
     names = [stop.accessible_name for stop in stops]
     assert all(names), names
-    regions = [name for name in names if name in ("Picture", "Nodes", "Events")]
-    assert regions == ["Picture", "Nodes", "Events"], names
+    wanted = ["Picture", "Switch over…", "Drop a node…", "Nodes", "Events"]
+    assert [name for name in names if name in wanted] == wanted, names
     places = [stop.location["y"] for stop in stops]
     assert places == sorted(places), "not in the order of the page"
+
+
+def tab_to(page, name):
+    for _ in range(20):
+        if page.driver.switch_to.active_element.accessible_name.startswith(name):
+            return
+        page.press(TAB)
+        assert page.focused()["outline"], page.focused()
+    raise AssertionError(f"{name} is not reached")
+
+
+def test_a_switchover_by_the_keyboard(pair, page):
+    primary, standby, after = pair.primary(), pair.standby(), newest(pair)
+    tab_to(page, "Switch over…")
+    page.press(ENTER)
+    proc.wait_for(lambda: page.text("#ask-verdict").startswith("This is possible"), 5,
+                  lambda: f"the dry run: {page.text('#ask')}")
+    page.picture("dry_run")
+    told = page.text("#ask-story")
+    assert "What would be done" in told and primary.name in told and standby.name in told
+    assert page.focused()["id"] == "ask-node"
+    # Escape leaves all as it was and comes back to the button; nothing was asked for.
+    page.press(ESCAPE)
+    proc.wait_for(lambda: page.focused()["id"] == "switchover", 5,
+                  lambda: f"back at the button: {page.focused()}")
+    assert newest(pair) == after
+    page.press(ENTER)
+    proc.wait_for(lambda: page.text("#ask-verdict").startswith("This is possible"), 5,
+                  lambda: f"the dry run: {page.text('#ask')}")
+    page.press(DOWN)
+    proc.wait_for(lambda: page.run("return document.querySelector('#ask-node').value") ==
+                  standby.name and page.text("#ask-verdict").startswith("This is possible"), 5,
+                  lambda: f"{standby.name} is chosen: {page.text('#ask')}")
+    tab_to(page, "Switch over now")
+    page.press(ENTER)
+    proc.wait_for(lambda: page.nodes() == {standby.name: "primary", primary.name: "secondary"}, 10,
+                  lambda: f"the other way round: {page.nodes()} {page.text('#ask')}")
+    assert page.text("#asked").startswith("Switch over: asked for")
+    assert page.focused()["id"] == "switchover"
 
 
 def test_for_a_screen_reader(page):
@@ -165,6 +208,11 @@ def test_can_be_read(page, scheme):
     page.colours(scheme)
     page.picture(scheme)
     assert page.pale_texts() == []
+    tab_to(page, "Drop a node…")
+    page.press(ENTER, DOWN)
+    proc.wait_for(lambda: page.text("#ask-story"), 5, lambda: page.text("#ask"))
+    page.picture(f"{scheme}_drop")
+    assert page.pale_texts() == []
 
 
 def test_on_a_phone(page):
@@ -172,3 +220,44 @@ def test_on_a_phone(page):
     page.picture("phone")
     assert not page.is_wider_than_its_window()
     assert all(stop.accessible_name for stop in around(page))
+    tab_to(page, "Switch over…")
+    page.press(ENTER)
+    proc.wait_for(lambda: page.text("#ask-story"), 5, lambda: page.text("#ask"))
+    page.picture("phone_dry_run")
+    assert not page.is_wider_than_its_window()
+
+
+def ask(pair, path, method="GET", password=PASSWORD, **headers):
+    """(status, what it says)"""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{pair.monitor.http_port}/api/v1/{path}", method=method,
+        headers={name.replace("_", "-"): value for name, value in headers.items()})
+    if password:
+        both = base64.b64encode(f"{USER}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {both}")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_a_drop_by_a_program(pair):
+    """The last of the file: one node is left."""
+    pair.wait_settled(20)
+    primary, standby, after = pair.primary(), pair.standby(), newest(pair)
+    path = f"drop?node={standby.name}"
+    assert ask(pair, path, "POST", password=None)[0] == 401
+    assert ask(pair, path, "POST")[0] == 403
+    status, told = ask(pair, path)
+    shown = pair.ctl_json("drop", "node", standby.name, "--dry-run")
+    assert status == 200 and told["possible"] and told["verdict"] == shown["verdict"]
+    assert told["plan"] == shown["plan"]
+    ticket = told["ticket"]
+    assert ask(pair, path, "POST", X_Pgaf_Ticket=ticket, Origin="http://evil.example")[0] == 403
+    assert ask(pair, f"drop?node={primary.name}", "POST", X_Pgaf_Ticket=ticket)[0] == 403
+    assert newest(pair) == after, "nothing has happened so far"
+    assert ask(pair, path, "POST", X_Pgaf_Ticket=ask(pair, path)[1]["ticket"])[0] == 202
+    proc.wait_for(lambda: list(pair.node_states()) == [primary.name], 20,
+                  lambda: pair.describe(f"{standby.name} is gone"))
+    assert standby.keeper.wait(15) == 0

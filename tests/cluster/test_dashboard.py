@@ -17,9 +17,9 @@ from harness.ports import free_port
 MOVING = ("report_age_ms", "lsn", "lag_bytes")  # between two questions
 
 
-def ask(cluster, path, credentials=None, port=None):
+def ask(cluster, path, credentials=None, port=None, method="GET"):
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port or cluster.monitor.http_port}{path}")
+        f"http://127.0.0.1:{port or cluster.monitor.http_port}{path}", method=method)
     if credentials:
         request.add_header("Authorization",
                            "Basic " + base64.b64encode(credentials.encode()).decode())
@@ -149,3 +149,16 @@ def test_beyond_this_machine_only_with_a_password(ready, directory):
     done = proc.run([*argv, "--http-password-file", secret], check=False, timeout=20)
     assert done.returncode == 0, done.stderr
     assert "sesame" not in done.stdout + done.stderr
+    argv[-1] = f"127.0.0.1:{free_port()}"
+    done = proc.run([*argv, "--http-actions"], check=False, timeout=20)
+    assert done.returncode == 2 and "http-password-file" in done.stderr, done.stderr
+
+
+def test_nothing_is_changed_over_http_unless_that_is_enabled(ready):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(ready, "/api/v1/switchover")
+    assert refused.value.code == 403 and b"http-actions" in refused.value.read()
+    for path in ("/api/v1/switchover", f"/api/v1/drop?node={ready.standby().name}"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(ready, path, method="POST")
+        assert refused.value.code == 405

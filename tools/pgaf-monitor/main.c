@@ -16,6 +16,7 @@ struct settings {
 	char     http_user[PGAF_NAME_MAX];
 	char     http_password_file[1024];
 	char     http_password[256]; /* of its file */
+	bool     http_actions;
 	struct option_list hooks;
 	const char *hook_files[OPTION_LIST_MAX]; /* its items */
 	pgaf_time hook_limit;
@@ -42,6 +43,8 @@ static const struct option_spec specs[] = {
 	{.name = "http-password-file", .type = OPTION_TEXT, TEXT_AT(http_password_file),
 	 .argument = "FILE", .secret_path = true, .reread = true,
 	 .doc = "the password for that; without one everybody may who reaches it"},
+	{.name = "http-actions", .type = OPTION_BOOL, AT(http_actions), .initial = "false",
+	 .doc = "let those who have the password switch over and drop nodes there"},
 	DAEMON_ACCESS_OPTIONS(
 		"its PostgreSQL", "keepers and operators",
 		"what keepers must know to register; default: one is made in the state directory"),
@@ -95,6 +98,7 @@ make_options(struct settings *s)
 		.log_level            = daemon_log_level(common),
 		.http_user            = lists_given(s->http_user),
 		.http_password        = lists_given(s->http_password),
+		.http_actions         = s->http_actions,
 	};
 }
 

@@ -37,6 +37,38 @@ pages_group(void *ctx, size_t index)
 	return NULL;
 }
 
+/* ---- what is asked for over HTTP --------------------------------------------------------- */
+
+static void
+pages_asked(void *ctx, int result, const struct pgaf_error *error)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	monitor->action_asked = false;
+	if (result < 0)
+		log_at(&monitor->logger, PGAF_LOG_WARNING, "http-action",
+		       "what was asked for over HTTP was not taken: %s", error->text);
+	dashboard_asked(monitor->dashboard, &monitor->action, error);
+}
+
+static bool
+pages_ask(void *ctx, const struct dashboard_action *action)
+{
+	struct pgaf_monitor *monitor = ctx;
+	bool is_drop = action->request.kind == REQUEST_NONE;
+
+	if (monitor->action_asked || !monitor->store_open)
+		return false;
+	monitor->action_asked = true;
+	monitor->action = *action;
+	log_at(&monitor->logger, PGAF_LOG_INFO, "http-action",
+	       "asked for over HTTP: %s in %s/%u, node %u", is_drop ? "drop" : "switchover",
+	       action->key.formation, action->key.id, action->node);
+	monitor->store->ops->ask(monitor->store, &action->key, is_drop ? NULL : &action->request,
+	                         action->node, pages_asked, monitor);
+	return true;
+}
+
 /* ---- events ----------------------------------------------------------------------------- */
 
 static void
@@ -77,6 +109,7 @@ monitor_pages_opened(struct pgaf_monitor *monitor)
 		return;
 	monitor->events_asked = false;
 	monitor->events_again = false;
+	monitor->action_asked = false;
 	dashboard_events_forget(monitor->dashboard);
 	dashboard_store(monitor->dashboard);
 	monitor_pages_ask_events(monitor);
@@ -116,6 +149,10 @@ monitor_pages_check(const struct pgaf_monitor_options *options, struct pgaf_erro
 		return error_set(error, PGAF_ECONFIG,
 		                 "user and password of http have less than %d bytes",
 		                 LOGIN_TEXT_MAX);
+	if (options->http_actions && api_text(options->http_password, "")[0] == '\0')
+		return error_set(error, PGAF_ECONFIG,
+		                 "http-actions lets people change things, which needs a password:"
+		                 " give http-password-file");
 	return dashboard_check(pages_address(options), api_text(options->http_password, ""), error);
 }
 
@@ -126,17 +163,19 @@ monitor_pages_make(struct pgaf_monitor *monitor, const struct pgaf_monitor_optio
 	text_copy(monitor->http, sizeof(monitor->http), pages_address(options));
 	if (strcmp(pages_address(options), "off") == 0)
 		return 0;
-	monitor->dashboard = dashboard_new(monitor->loop,
-	                                   &(struct dashboard_options){
-						   .address = pages_address(options),
-						   .user = api_text(options->http_user, "pgaf"),
-						   .password = api_text(options->http_password, ""),
-						   .world = {.group = pages_group,
-	                                                     .works = pages_works,
-	                                                     .metrics = pages_metrics,
-	                                                     .ctx = monitor},
-					   },
-	                                   error);
+	monitor->dashboard =
+		dashboard_new(monitor->loop,
+	                      &(struct dashboard_options){
+				      .address = pages_address(options),
+				      .user = api_text(options->http_user, "pgaf"),
+				      .password = api_text(options->http_password, ""),
+				      .world = {.group = pages_group,
+	                                        .works = pages_works,
+	                                        .metrics = pages_metrics,
+	                                        .ask = options->http_actions ? pages_ask : NULL,
+	                                        .ctx = monitor},
+			      },
+	                      error);
 	return monitor->dashboard ? 0 : (error->code != 0 ? error->code : PGAF_ESYS);
 }
 

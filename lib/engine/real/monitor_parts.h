@@ -60,6 +60,8 @@ struct pgaf_monitor {
 	struct store         *store;
 	struct dashboard     *dashboard; /* NULL: off */
 	bool                  events_asked, events_again;
+	bool                  action_asked; /* of the store, by somebody at the dashboard */
+	struct dashboard_action action;
 	struct recorder      *recorder; /* NULL: off */
 	struct hooks         *hooks;
 	uint64_t              hook_number; /* events told since it started */

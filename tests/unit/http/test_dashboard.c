@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/pure/text.h"
+#include "core/codec.h"
 #include "core/model.h"
 #include "http/dashboard.h"
 #include "http/login.h"
+#include "unit/core/pair.h"
 #include "unit/http/client.h"
 #include "unit/suite.h"
 
@@ -48,8 +50,21 @@ world_metrics(void *ctx)
 	return strdup("pgaf_store_open 1\n");
 }
 
+static bool takes;
+static int asked_count;
+static struct dashboard_action asked;
+
+static bool
+world_ask(void *ctx, const struct dashboard_action *action)
+{
+	(void)ctx;
+	asked = *action;
+	asked_count += takes;
+	return takes;
+}
+
 static void
-serve(const char *password)
+serve_with(const char *password, bool actions)
 {
 	struct pgaf_error error = {0};
 	char address[64] = "";
@@ -58,15 +73,23 @@ serve(const char *password)
 	client_loop = loop_new(&error);
 	client_port = client_free_port();
 	text_addf(&text, "127.0.0.1:%u", client_port);
-	dashboard = dashboard_new(client_loop,
-	                          &(struct dashboard_options){.address = address,
-	                                                      .user = "pgaf",
-	                                                      .password = password,
-	                                                      .world = {.group = world_group,
-	                                                                .works = world_works,
-	                                                                .metrics = world_metrics}},
-	                          &error);
+	dashboard = dashboard_new(
+		client_loop,
+		&(struct dashboard_options){.address = address,
+	                                    .user = "pgaf",
+	                                    .password = password,
+	                                    .world = {.group = world_group,
+	                                              .works = world_works,
+	                                              .metrics = world_metrics,
+	                                              .ask = actions ? world_ask : NULL}},
+		&error);
 	ck_assert_msg(dashboard != NULL, "%s", error.text);
+}
+
+static void
+serve(const char *password)
+{
+	serve_with(password, false);
 }
 
 /* A primary and its standby, a group beside them, and one of another formation. */
@@ -368,6 +391,191 @@ START_TEST(the_page_is_whole_and_may_run_only_what_is_in_it)
 }
 END_TEST
 
+/* ---- what may be asked for ------------------------------------------------------------- */
+
+#define SWITCHOVER "/api/v1/switchover?formation=default&group=0"
+#define DROP "/api/v1/drop?formation=default&group=0&node=node2"
+#define NOTHING "Content-Length: 0\r\n"
+
+/* A healthy pair behind a password, and somebody who takes what is asked for. */
+static void
+serve_actions(void)
+{
+	struct pgaf_error error = {0};
+
+	stop();
+	serve_with("sesame", true);
+	ck_assert_int_eq(codec_read_snapshot(pair_text, loop_now(client_loop), &groups[1], &error),
+	                 0);
+	takes = true;
+	asked_count = 0;
+}
+
+/* What a dry run says; its ticket is copied. */
+static json_t *
+rehearse(const char *path, char ticket[64])
+{
+	char request[512] = "";
+	struct text text = TEXT(request);
+
+	text_addf(&text, "GET %s" END_WITH(RIGHT), path);
+	json_t *told = json_at(request);
+	text_copy(ticket, 64, text_at(told, "ticket"));
+	return told;
+}
+
+/* POST with a ticket and these headers. */
+static const char *
+post(const char *path, const char *ticket, const char *headers)
+{
+	char request[1024] = "";
+	struct text text = TEXT(request);
+
+	text_addf(&text,
+	          "POST %s HTTP/1.1\r\nHost: db.example.org:8009\r\n" NOTHING
+	          "Connection: close\r\n%s",
+	          path, headers);
+	if (ticket)
+		text_addf(&text, "X-Pgaf-Ticket: %s\r\n", ticket);
+	text_add(&text, "\r\n");
+	return ask(request);
+}
+
+START_TEST(nothing_is_asked_for_unless_that_is_enabled)
+{
+	client_expect(ask("GET " SWITCHOVER END), 403);
+	client_expect(ask("POST " SWITCHOVER " HTTP/1.1\r\nHost: localhost\r\n" NOTHING
+	                  "Connection: close\r\n\r\n"),
+	              405);
+	stop();
+	serve_with("", true); /* not without a password */
+	client_expect(ask("GET " SWITCHOVER END), 403);
+	client_expect(ask("POST " SWITCHOVER " HTTP/1.1\r\nHost: localhost\r\n" NOTHING
+	                  "Connection: close\r\n\r\n"),
+	              405);
+	serve_actions();
+	client_expect(ask("GET " SWITCHOVER END_WITH("")), 401);
+	client_expect(post(SWITCHOVER, NULL, ""), 401);
+	client_expect(post(SWITCHOVER, NULL, WRONG), 401);
+	client_expect(post("/api/v1/state", NULL, RIGHT), 405);
+	client_expect(post("/", NULL, RIGHT), 405);
+	client_expect(ask("POST " SWITCHOVER " HTTP/1.1\r\nHost: db\r\n" RIGHT
+	                  "Content-Length: 1\r\nConnection: close\r\n\r\nx"),
+	              413);
+	ck_assert_int_eq(asked_count, 0);
+}
+END_TEST
+
+START_TEST(a_switchover_is_shown_and_then_asked_for_once)
+{
+	char ticket[64];
+	char other[64];
+
+	serve_actions();
+	json_t *told = rehearse(SWITCHOVER, ticket);
+	ck_assert_str_eq(text_at(told, "dry_run"), "switchover");
+	ck_assert_msg(json_is_true(json_object_get(told, "possible")), "%s",
+	              json_dumps(told, JSON_INDENT(1)));
+	ck_assert_str_eq(text_at(told, "candidate"), "node2");
+	ck_assert_uint_gt(json_array_size(json_object_get(told, "plan")), 0);
+	ck_assert_int_eq(number_at(told, "epoch"), 10);
+	json_decref(told);
+	ck_assert_uint_eq(strlen(ticket), 32);
+
+	json_decref(rehearse(SWITCHOVER "&node=node2", other));
+	ck_assert_str_ne(ticket, other);
+	client_expect(post(SWITCHOVER, NULL, RIGHT), 403);
+	client_expect(post(SWITCHOVER, "", RIGHT), 403);
+	client_expect(post(SWITCHOVER, "0123456789abcdef0123456789abcdef", RIGHT), 403);
+	const char *reply = post(SWITCHOVER "&node=node2", other, RIGHT);
+	client_expect(reply, 202);
+	ck_assert_ptr_nonnull(strstr(reply, "Allow: GET, HEAD, OPTIONS, POST\r\n"));
+	ck_assert_int_eq(asked_count, 1);
+	ck_assert_int_eq(asked.request.kind, REQUEST_SWITCHOVER);
+	ck_assert_uint_eq(asked.request.to, 2);
+	ck_assert_str_eq(asked.key.formation, "default");
+	client_expect(post(SWITCHOVER "&node=node2", other, RIGHT), 403);
+	client_expect(post(SWITCHOVER, ticket, RIGHT), 202);
+	ck_assert_uint_eq(asked.request.to, 0);
+	ck_assert_int_eq(asked_count, 2);
+}
+END_TEST
+
+START_TEST(a_drop_is_shown_and_then_asked_for)
+{
+	char ticket[64];
+
+	serve_actions();
+	json_t *told = rehearse(DROP, ticket);
+	ck_assert_str_eq(text_at(told, "dry_run"), "drop");
+	ck_assert_msg(json_is_true(json_object_get(told, "possible")), "%s",
+	              json_dumps(told, JSON_INDENT(1)));
+	json_decref(told);
+	client_expect(post(SWITCHOVER "&node=node2", ticket, RIGHT), 403);
+	json_decref(rehearse(DROP, ticket));
+	takes = false;
+	client_expect(post(DROP, ticket, RIGHT), 503);
+	takes = true;
+	json_decref(rehearse(DROP, ticket));
+	client_expect(post(DROP, ticket, RIGHT), 202);
+	ck_assert_int_eq(asked_count, 1);
+	ck_assert_int_eq(asked.request.kind, REQUEST_NONE);
+	ck_assert_uint_eq(asked.node, 2);
+}
+END_TEST
+
+START_TEST(no_page_of_another_site_can_ask)
+{
+	static const char *const others[] = {
+		RIGHT "Origin: http://evil.example.org\r\n", RIGHT "Origin: null\r\n",
+		RIGHT "Origin: http://db.example.org\r\n", /* another port */
+		RIGHT "Sec-Fetch-Site: cross-site\r\n",      RIGHT "Sec-Fetch-Site: same-site\r\n",
+	};
+	char ticket[64];
+
+	serve_actions();
+	json_decref(rehearse(SWITCHOVER, ticket));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		client_expect(post(SWITCHOVER, ticket, others[i]), 403);
+	const char *reply =
+		ask("OPTIONS " SWITCHOVER END_WITH(RIGHT "Origin: http://evil.example.org\r\n"));
+	ck_assert_ptr_null(strstr(reply, "Access-Control"));
+	ck_assert_int_eq(asked_count, 0);
+	client_expect(post(SWITCHOVER, ticket,
+	                   RIGHT "Origin: http://db.example.org:8009\r\n"
+	                         "Sec-Fetch-Site: same-origin\r\n"),
+	              202);
+	ck_assert_int_eq(asked_count, 1);
+}
+END_TEST
+
+START_TEST(what_is_not_as_it_was_shown_is_not_done)
+{
+	char ticket[64];
+
+	serve_actions();
+	json_decref(rehearse(SWITCHOVER, ticket));
+	groups[1].group.epoch++;
+	client_expect(post(SWITCHOVER, ticket, RIGHT), 409);
+	json_decref(rehearse(SWITCHOVER, ticket));
+	groups[1].nodes[1].priority = 0;
+	client_expect(post(SWITCHOVER, ticket, RIGHT), 409);
+	json_t *told = rehearse(SWITCHOVER, ticket);
+	ck_assert(json_is_false(json_object_get(told, "possible")));
+	ck_assert_str_eq(ticket, "");
+	json_decref(told);
+	groups[1].group.request.kind = REQUEST_FAILOVER;
+	client_expect(ask("GET " SWITCHOVER END_WITH(RIGHT)), 409);
+	groups[1].group.request.kind = REQUEST_NONE;
+	client_expect(ask("GET " SWITCHOVER "&node=node1" END_WITH(RIGHT)), 409);
+	client_expect(ask("GET " SWITCHOVER "&node=node9" END_WITH(RIGHT)), 404);
+	client_expect(ask("GET /api/v1/switchover?group=7" END_WITH(RIGHT)), 404);
+	client_expect(ask("GET /api/v1/switchover?group=x" END_WITH(RIGHT)), 400);
+	client_expect(ask("GET /api/v1/drop" END_WITH(RIGHT)), 400);
+	ck_assert_int_eq(asked_count, 0);
+}
+END_TEST
+
 /* ---- the stream ---------------------------------------------------------------------- */
 
 static char heard[1 << 18];
@@ -438,6 +646,10 @@ START_TEST(who_watches_is_told_everything_and_then_what_changes)
 	wait_for(fd, "{\"number\":4,\"parent\":3,\"fork\":\"0/3000060\",\"node_id\":2}");
 	tell(5, "default", 0);
 	wait_for(fd, "event: events\ndata: [{\"event_id\":5,");
+	const struct dashboard_action action = {.key = key, .node = 2};
+	dashboard_asked(dashboard, &action, NULL);
+	wait_for(fd, "event: asked\ndata: {\"asked\":\"drop\",\"formation\":\"default\",");
+	wait_for(fd, "\"error\":null}");
 	works = false;
 	dashboard_store(dashboard);
 	wait_for(fd, "\"store_open\":false");
@@ -486,6 +698,11 @@ main(void)
 	tcase_add_test(tests, without_a_password_no_name_of_others_is_listened_to);
 	tcase_add_test(tests, beyond_this_machine_a_password_is_needed);
 	tcase_add_test(tests, the_page_is_whole_and_may_run_only_what_is_in_it);
+	tcase_add_test(tests, nothing_is_asked_for_unless_that_is_enabled);
+	tcase_add_test(tests, a_switchover_is_shown_and_then_asked_for_once);
+	tcase_add_test(tests, a_drop_is_shown_and_then_asked_for);
+	tcase_add_test(tests, no_page_of_another_site_can_ask);
+	tcase_add_test(tests, what_is_not_as_it_was_shown_is_not_done);
 	tcase_add_test(tests, who_watches_is_told_everything_and_then_what_changes);
 	tcase_add_test(tests, the_stream_beats_and_is_for_a_few);
 	return suite_run("dashboard", tests);

@@ -266,6 +266,56 @@ START_TEST(a_request_is_answered_by_a_decision)
 }
 END_TEST
 
+struct taken {
+	int answers;
+	int result;
+	char text[256];
+};
+
+static void
+on_taken(void *ctx, int result, const struct pgaf_error *error)
+{
+	struct taken *taken = ctx;
+
+	taken->answers++;
+	taken->result = result;
+	text_copy(taken->text, sizeof(taken->text), error ? error->text : "");
+}
+
+START_TEST(a_monitor_passes_on_what_operators_ask_for)
+{
+	static const struct store_group_key key = {.formation = "default", .id = 0};
+	const struct request request = {.kind = REQUEST_SWITCHOVER, .to = 1};
+	struct monitor_log *monitor = open_monitor();
+	struct store *store = monitor->store;
+	struct taken taken = {0};
+
+	stand_node("node1", 5001);
+	stand_load(monitor);
+	store->ops->ask(store, &key, &request, 0, on_taken, &taken);
+	stand_wait(&taken.answers, 1, "the request");
+	ck_assert_int_eq(taken.result, 0);
+	stand_load(monitor);
+	ck_assert_int_eq(monitor->snap.group.request.kind, REQUEST_SWITCHOVER);
+	ck_assert_uint_eq(monitor->snap.group.request.to, 1);
+	ck_assert(!monitor->snap.group.request.allow_loss);
+
+	store->ops->ask(store, &key, &request, 0, on_taken, &taken);
+	stand_wait(&taken.answers, 2, "a second one");
+	ck_assert_int_lt(taken.result, 0);
+	ck_assert_ptr_nonnull(strstr(taken.text, "still waits"));
+
+	store->ops->ask(store, &key, NULL, 1, on_taken, &taken);
+	stand_wait(&taken.answers, 3, "the drop");
+	ck_assert_int_eq(taken.result, 0);
+	stand_load(monitor);
+	ck_assert(monitor->snap.nodes[0].drop_asked && !monitor->snap.nodes[0].drop_force);
+	store->ops->ask(store, &key, NULL, 9, on_taken, &taken);
+	stand_wait(&taken.answers, 4, "a drop of nobody");
+	ck_assert_int_lt(taken.result, 0);
+}
+END_TEST
+
 struct told {
 	int answers;
 	int result;
@@ -544,6 +594,7 @@ postgres_case(void)
 	tcase_add_test(tcase, a_bad_uri_is_told);
 	tcase_add_test(tcase, settings_keep_their_bounds_and_relations);
 	tcase_add_test(tcase, a_request_is_answered_by_a_decision);
+	tcase_add_test(tcase, a_monitor_passes_on_what_operators_ask_for);
 	tcase_add_test(tcase, events_tell_the_story);
 	tcase_add_test(tcase, decisions_are_durable_whatever_is_set);
 	tcase_add_test(tcase, a_newer_schema_is_refused);
