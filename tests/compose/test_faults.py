@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: PostgreSQL
 """What the guide promises, done with its own commands while a client writes through port 5434."""
+import json
 import time
+import urllib.error
+import urllib.request
 
 import psycopg2
 import pytest
@@ -49,6 +52,21 @@ def test_commands_on_every_container(cluster):
         assert "primary" in ctl("show", "state", container=name)
         assert "Description" in ctl("show", "events", container=name)
         assert "target_session_attrs" in ctl("show", "uri", container=name)
+
+
+def test_dashboard(cluster):
+    """Port 5435 has the page, the state and what a switchover would do, for those who may ask."""
+    site = "http://localhost:5435"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{site}/", timeout=5)
+    assert refused.value.code == 401
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    passwords.add_password(None, site, "pg_auto_failover", "12345")
+    ask = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords)).open
+    assert b"</html>" in ask(f"{site}/", timeout=5).read()
+    state = json.load(ask(f"{site}/api/v1/state?formation=default", timeout=5))
+    assert {node["name"] for node in state["nodes"]} == set(NODES)
+    assert json.load(ask(f"{site}/api/v1/switchover", timeout=5))["possible"]
 
 
 @pytest.mark.parametrize("verb", ["failover", "switchover"])

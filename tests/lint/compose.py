@@ -23,7 +23,7 @@ SERVICES = {
     "app": None,
 }
 NODES = ("postgres-primary", "postgres-replica-1")
-PORTS = {"5434", "5433", "5000", "8000"}
+PORTS = {"5434", "5433", "5435", "5000", "8000"}
 HOME = "/var/lib/postgresql/data"
 TARGETS = {"pgaf", "haproxy", "app"}
 
