@@ -340,8 +340,11 @@ void
 dashboard_events(struct dashboard *dashboard, const struct store_event *events, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (event_add(dashboard, &events[i]))
+		if (event_add(dashboard, &events[i])) {
+			dashboard_note_silence(dashboard, &events[i]);
 			dashboard_tell(dashboard, &events[i]);
+			dashboard_changed(dashboard, &events[i].key);
+		}
 }
 
 int64_t
@@ -356,6 +359,7 @@ void
 dashboard_events_forget(struct dashboard *dashboard)
 {
 	dashboard->event_count = 0;
+	memset(dashboard->silences, 0, sizeof(dashboard->silences));
 }
 
 /* ---- life ------------------------------------------------------------------------------ */

@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/pure/text.h"
 #include "http/dashboard_parts.h"
@@ -82,18 +81,6 @@ find_node(struct asking *asking)
 
 /* ---- what would it do? --------------------------------------------------------------- */
 
-/* Of a time as events have it, in ms since 1970; -1: it is none. */
-static int64_t
-moment_of(const char *time)
-{
-	struct tm tm = {0};
-	const char *rest = strptime(time, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	if (!rest || rest[0] != '.')
-		return -1;
-	return (int64_t)timegm(&tm) * 1000 + strtol(rest + 1, NULL, 10);
-}
-
 static void
 measure_past(const struct asking *asking, struct story *story)
 {
@@ -105,7 +92,7 @@ measure_past(const struct asking *asking, struct story *story)
 		const struct store_event *event = &dashboard->events[i];
 		if (event->key.id == asking->action.key.id &&
 		    strcmp(event->key.formation, asking->action.key.formation) == 0)
-			story_measure(&measuring, event->rule, moment_of(event->time));
+			story_measure(&measuring, event->rule, dashboard_moment(event->time));
 	}
 }
 

@@ -200,6 +200,8 @@ dashboard_json_group(const struct dashboard *dashboard, const struct snapshot *s
 		json_set_number(object, "failovers", snap->group.failovers);
 		json_object_set(object, "nodes", nodes);
 		json_object_set_new(object, "timelines", timelines_of(&snap->group));
+		json_object_set_new(object, "promotions",
+		                    dashboard_json_promotions(dashboard, &snap->group));
 		add_sentences(object, &view);
 		view_free(&view);
 	}

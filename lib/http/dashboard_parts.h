@@ -23,6 +23,14 @@ struct dashboard_ticket {
 	pgaf_time until;
 };
 
+#define DASHBOARD_SILENCES_MAX 64
+
+/* How long a primary had not answered when this event decided to replace it. */
+struct dashboard_silence {
+	int64_t event; /* 0: none */
+	int64_t ms;
+};
+
 /* What those who watch were last told of a group. */
 struct dashboard_shown {
 	struct store_group_key key;
@@ -40,6 +48,8 @@ struct dashboard {
 	struct login login;
 	size_t ticket_next;
 	struct dashboard_ticket tickets[DASHBOARD_TICKETS_MAX];
+	size_t silence_next;
+	struct dashboard_silence silences[DASHBOARD_SILENCES_MAX];
 	size_t event_count;
 	struct store_event events[DASHBOARD_EVENTS_MAX]; /* by number */
 	struct dashboard_watchers watchers;
@@ -78,6 +88,14 @@ json_t *dashboard_json_events(const struct dashboard *dashboard, const char *for
 json_t *dashboard_json_event(const struct store_event *event);
 /* All that the page draws of a group, without what changes by itself. NULL: no memory. */
 json_t *dashboard_json_group(const struct dashboard *dashboard, const struct snapshot *snap);
+
+/* ---- dashboard_promotions.c --------------------------------------------------------- */
+/* Of a time as events have it, in ms since 1970; -1: it is none. */
+int64_t dashboard_moment(const char *time);
+/* If this decides that a primary is replaced: how long had it been silent? */
+void dashboard_note_silence(struct dashboard *dashboard, const struct store_event *event);
+/* The last ones of a group that are finished, oldest first. */
+json_t *dashboard_json_promotions(const struct dashboard *dashboard, const struct group *group);
 
 /* ---- dashboard_stream.c ----------------------------------------------------------- */
 bool dashboard_stream_init(struct dashboard *dashboard);

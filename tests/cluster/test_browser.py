@@ -108,6 +108,11 @@ def test_a_failover_is_on_the_page_within_a_second(pair, page, figures, bound):
     proc.wait_for(lambda: page.nodes() == {standby.name: "primary", primary.name: "secondary"}, 30,
                   lambda: f"the other way round: {page.nodes()}")
     pair.wait_settled(20)
+    chart = page.text("#outages li")
+    assert f"failover to {standby.name}: " in chart, page.text("#outages")
+    for phase in ("no answer", "tell the new one", "claim", "promote and open"):
+        assert f"{phase} " in chart, chart
+    page.picture("after_failover")
     lines, states = delays(pair, page, after)
     figures("failover on the page", event_ms=lines, state_ms=states)
     assert max(lines) <= bound(1000) and max(states) <= bound(1000)
@@ -118,6 +123,9 @@ def test_a_switchover_is_on_the_page_within_a_second(pair, page, figures, bound)
     pair.ctl("perform", "switchover")
     proc.wait_for(lambda: page.nodes() == {standby.name: "primary", primary.name: "secondary"}, 10,
                   lambda: f"the other way round: {page.nodes()}")
+    chart = page.text("#outages li")
+    assert f"switchover to {standby.name}: " in chart and "stop the old primary " in chart, chart
+    assert page.text("#timelines strong").startswith("timeline ")
     last = pair.events()[-1]
     proc.wait_for(lambda: any(last["description"] in text for text in page.shown()), 5,
                   lambda: f"{last}: {page.shown()}")
