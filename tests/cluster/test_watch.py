@@ -61,6 +61,7 @@ class Terminal:
         self.tmux("kill-server", check=False)
         proc.wait_for(lambda: not os.path.exists(f"/proc/{self.server}"), 10,
                       f"tmux (pid {self.server}) ends")
+        proc.wait_for(lambda: not proc.ours(self.bytes), 10, f"what writes {self.bytes} ends")
 
 
 @pytest.fixture
