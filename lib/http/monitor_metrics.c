@@ -123,8 +123,10 @@ group_standbys_ready(const struct snapshot *snap, pgaf_time now, uint64_t *value
 static bool
 group_promotion(const struct snapshot *snap, pgaf_time now, uint64_t *value)
 {
-	*value = snap->group.promotion_since != 0
-	                 ? (uint64_t)((now - snap->group.promotion_since) / PGAF_MSEC(1))
+	const struct group *group = &snap->group;
+
+	*value = group->promotion.node != 0 && group->promotion_since != 0
+	                 ? (uint64_t)((now - group->promotion_since) / PGAF_MSEC(1))
 	                 : 0;
 	return true;
 }

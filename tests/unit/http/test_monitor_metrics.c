@@ -27,6 +27,8 @@ make_pair(void)
 	                            .failovers = 3,
 	                            .possible_count = 1};
 	settings_init(&pair.group.settings);
+	/* Since this monitor knows that there is none. */
+	pair.group.promotion_since = NOW - PGAF_SECONDS(60);
 	pair.group.last_failover_at = NOW - PGAF_MSEC(12345);
 	pair.group.possible[0] = (struct sync_set){
 		.version = 5, .required = 1, .count = 1, .members = {{.node = 2, .admission = 7}}};
@@ -132,6 +134,16 @@ START_TEST(test_monitor_metrics_of_a_closed_primary)
 }
 END_TEST
 
+START_TEST(test_monitor_metrics_of_a_promotion)
+{
+	make_pair();
+	pair.group.promotion.node = 2;
+	char *body = metrics_of_pair();
+	expect_line(body, "pgaf_group_promotion_age_seconds{" GROUP "} 60.000");
+	free(body);
+}
+END_TEST
+
 START_TEST(test_monitor_metrics_without_groups)
 {
 	char *body = monitor_metrics(&(struct monitor_metrics){.now = NOW});
@@ -178,6 +190,7 @@ main(void)
 	tcase_add_checked_fixture(tests, make_pair, NULL);
 	tcase_add_test(tests, test_monitor_metrics_of_a_pair);
 	tcase_add_test(tests, test_monitor_metrics_without_redundancy);
+	tcase_add_test(tests, test_monitor_metrics_of_a_promotion);
 	tcase_add_test(tests, test_monitor_metrics_of_a_standby_that_does_not_count);
 	tcase_add_test(tests, test_monitor_metrics_of_a_closed_primary);
 	tcase_add_test(tests, test_monitor_metrics_without_groups);
