@@ -119,6 +119,8 @@ WHEN(standbys, writes(data), standbys_ready(data))
 WHEN(slot_retained, answers(data), data->seen.slot_retained)
 WHEN(disk_free, data->seen.disk_free != 0, data->seen.disk_free)
 WHEN(disk_heartbeat, data->report.disk_ms != UINT32_MAX, data->report.disk_ms)
+/* What ends in _seconds is written from milliseconds. */
+WHEN(certificate, data->certificate_expiry != 0, data->certificate_expiry * 1000)
 ALWAYS(disk_overdue, data->report.disk_ms == UINT32_MAX)
 
 static bool
@@ -165,6 +167,8 @@ static const struct metric metrics[] = {
 	{"pgaf_disk_heartbeat_seconds", "gauge",
          "How long the last write with fsync beside the data took.", disk_heartbeat},
 	{"pgaf_disk_overdue", "gauge", "1 while such a write does not come back.", disk_overdue},
+	{"pgaf_certificate_expiry_timestamp_seconds", "gauge",
+         "When the server certificate of this PostgreSQL ends.", certificate},
 };
 
 /* ---- families ----------------------------------------------------------------------------- */

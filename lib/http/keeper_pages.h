@@ -27,6 +27,7 @@ struct keeper_page_data {
 	pgaf_node_id primary;
 	uint32_t peer_count;
 	struct peer peers[PGAF_NODES_MAX];
+	uint64_t certificate_expiry; /* seconds since 1970; 0 = not known, or none */
 	uint64_t promotions; /* since this keeper started, and how long their steps took */
 	struct histogram claims, promotes;
 };

@@ -283,6 +283,10 @@ write_process(FILE *out, const struct monitor_metrics *data)
 	write_single(out, "pgaf_recording_dropped_total", "counter",
 	             "Inputs of decisions that the recording could not take.",
 	             data->recording_dropped);
+	if (data->certificate_expiry != 0)
+		write_single(out, "pgaf_certificate_expiry_timestamp_seconds", "gauge",
+		             "When the server certificate of the store ends.",
+		             data->certificate_expiry);
 }
 
 char *

@@ -12,6 +12,7 @@ struct monitor_metrics {
 	uint64_t  decisions;
 	uint64_t  stalls;
 	uint64_t  recording_dropped;
+	uint64_t  certificate_expiry; /* seconds since 1970; 0 = not known, or none */
 	size_t    group_count;
 	const struct snapshot *const *groups; /* borrowed */
 };

@@ -467,6 +467,12 @@ instance_tune(struct instance *in, const struct settings *settings)
 	in->settings = *settings;
 }
 
+const char *
+instance_certificate(const struct instance *in)
+{
+	return in->ssl ? in->cert_file : "";
+}
+
 void
 instance_reload(struct instance *in)
 {

@@ -52,6 +52,8 @@ void instance_observe(struct instance *instance);
 int instance_set_passwords(struct instance *instance, const char *replicator, const char *probe);
 /* What it measures by: holds at once, also for what is under way. */
 void instance_tune(struct instance *instance, const struct settings *settings);
+/* The server's certificate, which may be made later; "" without SSL. */
+const char *instance_certificate(const struct instance *instance);
 /* Reload certificates (SIGHUP). */
 void instance_reload(struct instance *instance);
 /* The release of the programs, as 150013 for 15.13; 0 = they do not say. `told` is called once,

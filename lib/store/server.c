@@ -566,6 +566,12 @@ server_made_join_secret(const struct server *server)
 }
 
 const char *
+server_certificate_file(const struct server *server)
+{
+	return server->ssl ? server->cert_file : "";
+}
+
+const char *
 server_join_secret_path(const struct server *server)
 {
 	return server->join_secret_path;

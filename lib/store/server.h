@@ -61,6 +61,7 @@ const char *server_join_secret(const struct server *server);
 const char *server_operator_password(const struct server *server);
 const char *server_reader_password(const struct server *server);
 bool server_made_join_secret(const struct server *server); /* in this run: log the path */
+const char *server_certificate_file(const struct server *server); /* "" without SSL */
 const char *server_join_secret_path(const struct server *server); /* "" when it was given */
 
 #endif

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: PostgreSQL
 """What examples/monitoring promises, held against a real cluster and a real Prometheus."""
+import datetime
 import json
 import os
 import re
+import shutil
+import signal
 import urllib.request
 
 import pytest
@@ -53,6 +56,33 @@ def test_every_metric_of_rules_and_dashboard_is_in_a_scrape(ready):
     for body in bodies:
         lint = proc.run(["promtool", "check", "metrics"], stdin=body, check=False)
         assert lint.returncode == 0, lint.stdout + lint.stderr
+
+
+def test_certificates_end_when_openssl_says(ready):
+    """Of the monitor and of each node; of another one after SIGHUP."""
+    def told(place):
+        found = re.search(r"^pgaf_certificate_expiry_timestamp_seconds(?:{.*})? (\d+)(?:\.0+)?$",
+                          fetch(f"http://{place}/metrics"), re.M)
+        return int(found.group(1)) if found else None
+
+    def said(file):
+        done = proc.run(["openssl", "x509", "-in", file, "-noout", "-enddate", "-dateopt",
+                         "iso_8601"])
+        text = done.stdout.strip().removeprefix("notAfter=").replace(" ", "T")
+        return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+    files = [f"{directory}.pgaf/server.crt" for directory in
+             [ready.monitor.pgdata] + [node.pgdata for node in ready.nodes]]
+    for place, file in zip(places(ready), files):
+        proc.wait_for(lambda: told(place) == said(file), 10, f"the end of {file}", 0.1)
+    name, place = files[1], places(ready)[1]
+    key = name.replace(".crt", ".key")
+    proc.run(["openssl", "req", "-new", "-x509", "-nodes", "-days", "30",
+              "-subj", "/CN=localhost", "-key", key, "-out", f"{name}.new"])
+    shutil.chown(f"{name}.new", "postgres")
+    os.rename(f"{name}.new", name)
+    ready.nodes[0].keeper.send(signal.SIGHUP)
+    proc.wait_for(lambda: told(place) == said(name), 10, "the end of the new one", 0.1)
+    ready.wait_settled(20)
 
 
 def test_promtool(ready):

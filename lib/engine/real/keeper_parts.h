@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "engine/keeper_env.h"
+#include "engine/real/expiry.h"
 #include "engine/real/home.h"
 #include "engine/real/hooks.h"
 #include "engine/real/identity.h"
@@ -43,6 +44,7 @@ struct pgaf_keeper {
 	struct link       *link;
 	struct http       *http;
 	struct hooks      *hooks;
+	struct expiry     *expiry; /* of the server's certificate; NULL without SSL */
 	struct keeper     *engine; /* NULL until we are registered */
 	struct loop_timer *timer;  /* the engine's deadline */
 	struct loop_timer *nag;    /* says again what is waited for */

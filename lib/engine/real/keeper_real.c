@@ -296,6 +296,25 @@ keeper_warn(const struct pgaf_keeper *keeper, const struct pgaf_keeper_options *
 		       "whoever can reach Postgres may do everything (--auth trust)");
 }
 
+static void
+keeper_certificate_read(void *ctx, uint64_t seconds)
+{
+	struct pgaf_keeper *keeper = ctx;
+
+	keeper->page.certificate_expiry = seconds;
+}
+
+static int
+keeper_watch_certificate(struct pgaf_keeper *keeper, struct pgaf_error *error)
+{
+	const char *file = instance_certificate(keeper->instance);
+
+	if (file[0] == '\0')
+		return 0;
+	keeper->expiry = expiry_new(keeper->loop, file, keeper_certificate_read, keeper);
+	return keeper->expiry ? 0 : error_set(error, PGAF_ENOMEM, "out of memory");
+}
+
 static int
 keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *options,
             struct pgaf_error *error)
@@ -308,7 +327,9 @@ keeper_make(struct pgaf_keeper *keeper, const struct pgaf_keeper_options *option
 	if (result < 0)
 		return result;
 	keeper_warn(keeper, options);
-	result = keeper_hooks_make(keeper, options, error);
+	result = keeper_watch_certificate(keeper, error);
+	if (result == 0)
+		result = keeper_hooks_make(keeper, options, error);
 	if (result < 0)
 		return result;
 	result = keeper_make_http(keeper, options, error);
@@ -371,6 +392,7 @@ pgaf_keeper_free(struct pgaf_keeper *keeper)
 	if (keeper->instance)
 		instance_free(keeper->instance);
 	hooks_free(keeper->hooks);
+	expiry_free(keeper->expiry);
 	loop_timer_free(keeper->timer);
 	loop_timer_free(keeper->nag);
 	loop_timer_free(keeper->echo);
@@ -433,6 +455,8 @@ void
 pgaf_keeper_reload(struct pgaf_keeper *keeper)
 {
 	instance_reload(keeper->instance);
+	if (keeper->expiry)
+		expiry_read(keeper->expiry);
 }
 
 int

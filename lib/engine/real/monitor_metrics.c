@@ -14,6 +14,7 @@ monitor_pages_metrics(struct pgaf_monitor *monitor)
 		.store_open = monitor->store_open,
 		.decisions = monitor->decisions,
 		.stalls = monitor->stalls,
+		.certificate_expiry = monitor->certificate_expiry,
 		.recording_dropped = monitor->recorder ? recorder_dropped(monitor->recorder) : 0,
 	};
 	const struct snapshot **groups = NULL;

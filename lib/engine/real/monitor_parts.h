@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/codec.h"
 #include "engine/monitor_env.h"
+#include "engine/real/expiry.h"
 #include "engine/real/home.h"
 #include "engine/real/hooks.h"
 #include "engine/real/recorder.h"
@@ -64,6 +65,8 @@ struct pgaf_monitor {
 	struct dashboard_action action;
 	struct recorder      *recorder; /* NULL: off */
 	struct hooks         *hooks;
+	struct expiry        *expiry;  /* of the store's certificate; NULL: it has none of ours */
+	uint64_t              certificate_expiry;
 	uint64_t              hook_number; /* events told since it started */
 	struct monitor_group *groups;
 	bool                  inside;   /* an engine runs */

@@ -250,6 +250,25 @@ monitor_make_server(struct pgaf_monitor *monitor, const struct pgaf_monitor_opti
 
 /* ---- construction ---------------------------------------------------------------------------- */
 
+static void
+monitor_certificate_read(void *ctx, uint64_t seconds)
+{
+	struct pgaf_monitor *monitor = ctx;
+
+	monitor->certificate_expiry = seconds;
+}
+
+static int
+monitor_watch_certificate(struct pgaf_monitor *monitor, struct pgaf_error *error)
+{
+	const char *file = server_certificate_file(monitor->server);
+
+	if (file[0] == '\0')
+		return 0;
+	monitor->expiry = expiry_new(monitor->loop, file, monitor_certificate_read, monitor);
+	return monitor->expiry ? 0 : error_set(error, PGAF_ENOMEM, "out of memory");
+}
+
 /* Elsewhere the store has no server of ours, and needs no data directory. */
 static int
 monitor_make_store(struct pgaf_monitor *monitor, const struct pgaf_monitor_options *options,
@@ -276,9 +295,10 @@ monitor_make_store(struct pgaf_monitor *monitor, const struct pgaf_monitor_optio
 		return result;
 	result =
 		monitor_make_server(monitor, options, api_text(options->hostname, hostname), error);
-	if (result == 0)
-		server_start(monitor->server);
-	return result;
+	if (result < 0)
+		return result;
+	server_start(monitor->server);
+	return monitor_watch_certificate(monitor, error);
 }
 
 /* By default in the state directory, where there is one. */
@@ -429,6 +449,7 @@ pgaf_monitor_free(struct pgaf_monitor *monitor)
 	monitor_group_free_all(monitor);
 	recorder_free(monitor->recorder);
 	hooks_free(monitor->hooks);
+	expiry_free(monitor->expiry);
 	if (monitor->server)
 		server_free(monitor->server);
 	loop_free(monitor->loop);
@@ -484,6 +505,8 @@ pgaf_monitor_reload(struct pgaf_monitor *monitor)
 {
 	if (monitor->server)
 		server_reload(monitor->server);
+	if (monitor->expiry)
+		expiry_read(monitor->expiry);
 }
 
 int
