@@ -23,7 +23,8 @@ demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
 	postgresql-$postgresql haproxy openssl iproute2 procps util-linux curl
 	python3 python3-psycopg2 python3-yaml"
 test="git g++ binutils ccache clang clang-format $runtime mandoc shellcheck
-	codespell pmccabe nftables e2fsprogs mount patch tmux python3-pytest gcovr"
+	codespell pmccabe nftables e2fsprogs mount patch tmux python3-pytest gcovr
+	systemd"
 browser="chromium chromium-driver python3-selenium"
 full="clang-tidy valgrind debootstrap prometheus $browser"
 compose="docker.io docker-compose debootstrap $browser"

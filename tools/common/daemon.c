@@ -211,6 +211,7 @@ daemon_start(struct daemon_handle *handle, struct daemon_log *log, int signals)
 	explicit_bzero(program->settings->join_secret, sizeof(program->settings->join_secret));
 	if (!handle->handle)
 		return daemon_complain(program->name, &error);
+	daemon_notify_ready(&handle->notify);
 	code = daemon_run(handle, signals, log);
 	handle->calls->free(handle->handle);
 	return code;
@@ -228,6 +229,7 @@ daemon_main(const struct daemon_program *program, int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	daemon_notify_init(&handle.notify);
 	umask(0077);
 	if (daemon_check_ssl(program->settings, &error) < 0 ||
 	    program->prepare(program->settings, &error) < 0)
@@ -240,5 +242,6 @@ daemon_main(const struct daemon_program *program, int argc, char **argv)
 		return daemon_complain(program->name, &error);
 	code = daemon_start(&handle, log, signals);
 	daemon_log_free(log);
+	daemon_notify_done(&handle.notify);
 	return code;
 }

@@ -10,6 +10,7 @@
 #include <pgaf/log.h>
 
 #include "base/options.h"
+#include "common/daemon_notify.h"
 
 struct daemon_settings {
 	char     pgdata[1024];
@@ -178,6 +179,7 @@ struct daemon_handle {
 	const struct daemon_program *program;
 	int                          argc;
 	char                       **argv;
+	struct daemon_notify         notify;
 };
 
 /* SIGHUP: the log file, settings and certificates anew. What is wrong is logged, and changes
@@ -187,6 +189,6 @@ void daemon_reload(const struct daemon_handle *handle, struct daemon_log *log);
 /* To be called before anything is started: signals are taken from here on. */
 int daemon_take_signals(struct pgaf_error *error);
 /* Until the handle has ended; returns its exit code. Orphans that fall to us are reaped. */
-int daemon_run(const struct daemon_handle *handle, int signals, struct daemon_log *log);
+int daemon_run(struct daemon_handle *handle, int signals, struct daemon_log *log);
 
 #endif

@@ -64,6 +64,7 @@ daemon_reload(const struct daemon_handle *handle, struct daemon_log *log)
 	struct text text = TEXT(room);
 	void *settings = calloc(1, program->settings_size);
 
+	daemon_notify_reloading(&handle->notify);
 	daemon_log_reopen(log);
 	if (settings && daemon_reread(handle, settings, log, &error) == 0) {
 		daemon_say(log, PGAF_LOG_INFO, "reloaded", "read settings and certificates again");
@@ -75,4 +76,5 @@ daemon_reload(const struct daemon_handle *handle, struct daemon_log *log)
 		explicit_bzero(settings, program->settings_size);
 	free(settings);
 	handle->calls->reload(handle->handle);
+	daemon_notify_ready(&handle->notify);
 }

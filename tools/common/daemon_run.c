@@ -42,9 +42,11 @@ daemon_take_signal(const struct daemon_handle *handle, int number, struct daemon
 	switch (number) {
 	case SIGTERM:
 	case SIGINT:
+		daemon_notify_stopping(&handle->notify);
 		handle->calls->stop(handle->handle);
 		return false;
 	case SIGUSR2:
+		daemon_notify_stopping(&handle->notify);
 		handle->calls->leave(handle->handle);
 		return false;
 	case SIGHUP:
@@ -84,8 +86,9 @@ daemon_reap(const struct daemon_handle *handle)
 	}
 }
 
+/* Only from the loop, which is what must turn for us to be alive. */
 static void
-daemon_wait(const struct daemon_handle *handle, int signals)
+daemon_wait(struct daemon_handle *handle, int signals)
 {
 	struct pollfd ready[2] = {
 		{.fd = handle->calls->fd(handle->handle), .events = POLLIN},
@@ -95,9 +98,13 @@ daemon_wait(const struct daemon_handle *handle, int signals)
 	struct timespec now;
 	struct timespec wait = {0};
 	pgaf_time left = 0;
+	pgaf_time alive = 0;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	left = deadline - (PGAF_SECONDS(now.tv_sec) + now.tv_nsec);
+	left = PGAF_SECONDS(now.tv_sec) + now.tv_nsec;
+	alive = daemon_notify_alive(&handle->notify, left);
+	deadline = alive < deadline ? alive : deadline;
+	left = deadline - left;
 	if (left > 0) {
 		wait.tv_sec = left / PGAF_SECONDS(1);
 		wait.tv_nsec = left % PGAF_SECONDS(1);
@@ -106,7 +113,7 @@ daemon_wait(const struct daemon_handle *handle, int signals)
 }
 
 int
-daemon_run(const struct daemon_handle *handle, int signals, struct daemon_log *log)
+daemon_run(struct daemon_handle *handle, int signals, struct daemon_log *log)
 {
 	struct pgaf_error error = {0};
 	bool children = true;
