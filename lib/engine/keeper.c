@@ -79,7 +79,6 @@ static void
 heard_store(struct keeper *keeper)
 {
 	keeper->view.link_open = true;
-	keeper->answered_since = true;
 	keeper->refreshing = false;
 	if (keeper->due != 0 && keeper->now - keeper->due > STALL_LIMIT)
 		keeper->late = true;
@@ -211,9 +210,12 @@ keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders 
 }
 
 void
-keeper_on_answer(struct keeper *keeper, pgaf_time now)
+keeper_on_answer(struct keeper *keeper, pgaf_time now, bool newest)
 {
 	keeper->now = now;
+	/* What an older one is answered says nothing of a last word that still waits behind it. */
+	if (newest)
+		keeper->answered_since = true;
 	heard_store(keeper);
 	keeper->again = true;
 }

@@ -93,7 +93,8 @@ void keeper_free(struct keeper *keeper);
 /* What happened. `now` never goes back. */
 void keeper_on_link(struct keeper *keeper, pgaf_time now, bool open);
 void keeper_on_goal(struct keeper *keeper, pgaf_time now, const struct keeper_orders *orders);
-void keeper_on_answer(struct keeper *keeper, pgaf_time now); /* the store answered a report */
+/* The store answered a report; `newest`: the last one that was published. */
+void keeper_on_answer(struct keeper *keeper, pgaf_time now, bool newest);
 /* The store knows this node by another number, as after it was rebuilt: nothing it said holds. */
 void keeper_on_identity(struct keeper *keeper, pgaf_time now, pgaf_node_id node_id);
 /* The passwords of replication and probes have changed, as after a rebuilt store. */

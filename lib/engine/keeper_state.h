@@ -66,7 +66,7 @@ struct keeper {
 	pgaf_time                report_due;
 	pgaf_time                look_due;
 	pgaf_time                due; /* when this was to run next; 0 unknown */
-	bool                     answered_since; /* the store answered after the last report */
+	bool                     answered_since; /* the store answered the last report */
 	struct report            facts;      /* stable facts, kept between reports */
 	bool                     resave;      /* the pending note could not be written */
 	bool                     late;        /* what arrives now may have waited for us */

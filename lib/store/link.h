@@ -58,7 +58,7 @@ struct link_callbacks {
 	void (*opened)(void *ctx); /* session open (again), after authentication of the node */
 	void (*lost)(void *ctx, const struct pgaf_error *error);
 	void (*orders)(void *ctx, const struct keeper_orders *orders);
-	void (*answered)(void *ctx); /* a report was answered */
+	void (*answered)(void *ctx, bool newest); /* a report was answered; none is newer */
 	void (*claimed)(void *ctx, bool granted, bool known);
 	void (*dropped)(void *ctx); /* the store does not know this node any more */
 };

@@ -134,6 +134,7 @@ link_report(struct link *base, const struct report *report, bool urgent)
 	struct memory_group *group = NULL;
 	struct memory_node *node = memory_node_of(memory, link->node, &group);
 	struct report facts;
+	struct item *item = NULL;
 	bool news = false;
 
 	link->has_data = report->has_data;
@@ -155,7 +156,9 @@ link_report(struct link *base, const struct report *report, bool urgent)
 	node->news = ++memory->news;
 	if (news || urgent)
 		memory_tell_stores(memory, group, STORE_REPORTED, link->node);
-	memory_tell(&link->face, ITEM_ANSWERED);
+	item = memory_tell(&link->face, ITEM_ANSWERED);
+	if (item)
+		item->number = ++link->reports;
 	memory_tell(&link->face, ITEM_ORDERS);
 }
 
@@ -277,7 +280,7 @@ memory_link_deliver(struct memory_link *link, const struct item *item)
 		deliver_orders(link);
 		break;
 	case ITEM_ANSWERED:
-		link->callbacks.answered(link->ctx);
+		link->callbacks.answered(link->ctx, item->number == link->reports);
 		break;
 	case ITEM_CLAIMED:
 		link->callbacks.claimed(link->ctx, item->granted, item->known);

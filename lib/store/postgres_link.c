@@ -227,7 +227,7 @@ report_answered(void *ctx, const PGresult *result, const struct pgaf_error *erro
 		return;
 	}
 	link->epoch = orders.epoch;
-	link->callbacks.answered(link->ctx);
+	link->callbacks.answered(link->ctx, !link->reporting && !link->waiting);
 	link->callbacks.orders(link->ctx, &orders);
 }
 

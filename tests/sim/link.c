@@ -247,17 +247,18 @@ link_goal(struct sim *sim, struct event *event)
 	if (sim->brk != BREAK_DEAF || sim->now < SIM_EPOCH + PGAF_SECONDS(20))
 		keeper_on_goal(keep->engine, keep_now(sim, event->a), event->load);
 	if (event->b != 0)
-		keeper_on_answer(keep->engine, keep_now(sim, event->a));
+		keeper_on_answer(keep->engine, keep_now(sim, event->a), event->y == keep->reports);
 	keep_run(sim, event->a);
 }
 
 static void
-link_send_orders(struct sim *sim, pgaf_node_id node, bool answer)
+link_send_orders(struct sim *sim, pgaf_node_id node, uint64_t report)
 {
 	struct event *event = link_down(sim, node, link_goal);
 
 	event->load = load_get(sim);
-	event->b = answer;
+	event->b = report != 0;
+	event->y = report;
 	store_orders(sim, node, event->load);
 }
 
@@ -267,7 +268,7 @@ link_report_arrives(struct sim *sim, struct event *event)
 	if (!link_is(sim, event))
 		return;
 	store_report(sim, event->a, event->load, event->b != 0);
-	link_send_orders(sim, event->a, true);
+	link_send_orders(sim, event->a, event->y);
 }
 
 void
@@ -280,6 +281,7 @@ link_report(struct sim *sim, pgaf_node_id node, const struct report *report, boo
 
 	event->load = load_get(sim);
 	event->b = urgent;
+	event->y = ++sim->keep[node].reports;
 	*(struct report *)event->load = *report;
 }
 
@@ -287,7 +289,7 @@ static void
 link_refresh_arrives(struct sim *sim, struct event *event)
 {
 	if (link_is(sim, event))
-		link_send_orders(sim, event->a, false);
+		link_send_orders(sim, event->a, 0);
 }
 
 void

@@ -357,6 +357,7 @@ struct keep {
 	struct observation seen; /* taken, and on its way */
 	pgaf_time disk_deadline; /* as it was told last */
 	bool link_open;
+	uint64_t reports; /* said by this process, numbers them */
 	uint64_t link_serial;
 	pgaf_time link_heard_at;
 	pgaf_time link_backoff;

@@ -251,13 +251,13 @@ keeper_link_orders(void *ctx, const struct keeper_orders *orders)
 }
 
 static void
-keeper_link_answered(void *ctx)
+keeper_link_answered(void *ctx, bool newest)
 {
 	struct pgaf_keeper *keeper = ctx;
 
 	if (!keeper->engine)
 		return;
-	keeper_on_answer(keeper->engine, loop_now(keeper->loop));
+	keeper_on_answer(keeper->engine, loop_now(keeper->loop), newest);
 	keeper_real_turn(keeper);
 }
 
@@ -307,7 +307,7 @@ keeper_start_echo(void *ctx)
 {
 	struct pgaf_keeper *keeper = ctx;
 
-	keeper_on_answer(keeper->engine, loop_now(keeper->loop));
+	keeper_on_answer(keeper->engine, loop_now(keeper->loop), true);
 	keeper_real_turn(keeper);
 }
 

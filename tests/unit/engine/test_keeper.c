@@ -361,7 +361,7 @@ answer(struct stand *stand)
 	}
 	if (stand->asked && stand->link) {
 		stand->asked = false;
-		keeper_on_answer(stand->keeper, stand->now);
+		keeper_on_answer(stand->keeper, stand->now, true);
 		return true;
 	}
 	return false;
@@ -552,8 +552,8 @@ command_store(struct stand *stand, const char *word, const char *rest)
 		stand->link = false;
 	else if (strcmp(word, "hear") == 0)
 		stand->link = true;
-	else if (strcmp(word, "answer") == 0)
-		keeper_on_answer(stand->keeper, stand->now);
+	else if (strcmp(word, "answer") == 0) /* to the last report, or to the one before it */
+		keeper_on_answer(stand->keeper, stand->now, strcmp(rest, "late") != 0);
 	else if (strcmp(word, "secrets") == 0)
 		keeper_on_secrets(stand->keeper, stand->now);
 	else if (strcmp(word, "claim") == 0)

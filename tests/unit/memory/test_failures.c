@@ -253,6 +253,13 @@ on_nothing(void *ctx)
 }
 
 static void
+on_answered(void *ctx, bool newest)
+{
+	(void)ctx;
+	(void)newest;
+}
+
+static void
 on_claimed(void *ctx, bool granted, bool known)
 {
 	(void)ctx;
@@ -319,7 +326,7 @@ static const struct link_callbacks link_callbacks = {
 	.opened = on_opened,
 	.lost = on_lost,
 	.orders = on_orders,
-	.answered = on_nothing,
+	.answered = on_answered,
 	.claimed = on_claimed,
 	.dropped = on_nothing,
 };

@@ -233,6 +233,8 @@ START_TEST(the_newest_report_wins)
 		report.detached_epoch = lsn;
 		keeper->link->ops->report(keeper->link, &report, lsn == 25);
 	}
+	stand_wait(&keeper->answered, 1, "an answer");
+	ck_assert(!keeper->answered_newest);
 	stand_wait(&keeper->answered, 2, "two answers");
 	stand_settle(PGAF_MSEC(50));
 	ck_assert_uint_eq(stand_load(monitor)->nodes[0].report.lsn, 50);

@@ -156,9 +156,10 @@ on_orders(void *ctx, const struct keeper_orders *orders)
 }
 
 static void
-on_answered(void *ctx)
+on_answered(void *ctx, bool newest)
 {
 	((struct keeper_log *)ctx)->answered++;
+	((struct keeper_log *)ctx)->answered_newest = newest;
 }
 
 static void

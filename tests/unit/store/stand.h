@@ -31,6 +31,7 @@ struct keeper_log {
 	int orders_calls;
 	struct keeper_orders orders;
 	int answered;
+	bool answered_newest;
 	int claims;
 	bool granted;
 	bool known;
