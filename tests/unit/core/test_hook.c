@@ -90,6 +90,19 @@ START_TEST(test_a_new_primary_that_is_left_alone_waits_for_nobody)
 }
 END_TEST
 
+START_TEST(test_who_streams_without_an_admission_covers_nobody)
+{
+	struct report report = {.member_count = 2};
+
+	ck_assert(!hook_is_covered(&report));
+	report.members[0].streaming = true;
+	report.members[1].admission = 3;
+	ck_assert(!hook_is_covered(&report));
+	report.members[1].streaming = true;
+	ck_assert(hook_is_covered(&report));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -99,5 +112,6 @@ main(void)
 	tcase_add_test(tcase, test_a_primary_whose_standby_was_dropped_has);
 	tcase_add_test(tcase, test_it_is_known_when_to_ask_again);
 	tcase_add_test(tcase, test_a_new_primary_that_is_left_alone_waits_for_nobody);
+	tcase_add_test(tcase, test_who_streams_without_an_admission_covers_nobody);
 	return suite_run("hook", tcase);
 }
