@@ -78,7 +78,8 @@ cluster()
 {
 	local build=$1
 	shift
-	PGAF_BINDIR=$root/build/$build /usr/bin/python3 -B -m pytest -p no:cacheprovider -rfEs \
+	COLUMNS=240 PGAF_BINDIR=$root/build/$build \
+		/usr/bin/python3 -B -m pytest -p no:cacheprovider -rfEs \
 		--durations=10 --figures=build/figures.jsonl "$@" tests/cluster
 }
 
@@ -359,8 +360,11 @@ run_stage()
 		esac
 		return
 	fi
-	grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$log" | tail -n 60 |
-		sed 's/^/    | /'
+	# What a test on clusters says of its failure, and then the end.
+	{
+		grep -E '^E   ' "$log" | cut -c1-300 | head -n 60
+		grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Creating)' "$log" | tail -n 60
+	} | sed 's/^/    | /'
 	[ "$status" != 124 ] || echo "    | (ended after the limit of $limit s)"
 	say "$name FAILED: $bad failed, $((SECONDS - start)) s; all of it: $root/$log"
 	failures+=("$name: $root/$log")
