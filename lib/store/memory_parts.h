@@ -10,43 +10,43 @@
 
 #include "store/memory.h"
 
-#define MEMORY_GROUPS_MAX 4
+#define MEMORY_GROUPS_MAX     4
 #define MEMORY_TOMBSTONES_MAX 64
-#define MEMORY_EVENTS_MAX 256
-#define MEMORY_EVENT_ROOM 320
+#define MEMORY_EVENTS_MAX     256
+#define MEMORY_EVENT_ROOM     320
 
 struct memory_node {
-	struct node node; /* its id 0: free */
-	char token[72];
-	uint64_t system_identifier;
-	bool reported;
+	struct node   node; /* its id 0: free */
+	char          token[72];
+	uint64_t      system_identifier;
+	bool          reported;
 	struct report facts;
-	uint64_t news; /* changes with each report */
+	uint64_t      news; /* changes with each report */
 };
 
 struct memory_group {
-	char formation[PGAF_NAME_MAX];
-	struct group group; /* without settings and request */
-	struct settings settings;
-	struct request request; /* waiting; kind NONE = none */
-	uint32_t count;
+	char               formation[PGAF_NAME_MAX];
+	struct group       group; /* without settings and request */
+	struct settings    settings;
+	struct request     request; /* waiting; kind NONE = none */
+	uint32_t           count;
 	struct memory_node nodes[PGAF_NODES_MAX];
 };
 
 struct memory_tombstone {
 	pgaf_node_id id;
-	char token[72];
+	char         token[72];
 };
 
 /* All that survives; groups last, so that only those in use are copied. */
 struct memory_state {
-	uint64_t incarnation;
-	pgaf_node_id last_node;
-	uint64_t last_request;
-	uint32_t tombstone_count;
+	uint64_t                incarnation;
+	pgaf_node_id            last_node;
+	uint64_t                last_request;
+	uint32_t                tombstone_count;
 	struct memory_tombstone tombstones[MEMORY_TOMBSTONES_MAX];
-	uint32_t group_count;
-	struct memory_group groups[MEMORY_GROUPS_MAX];
+	uint32_t                group_count;
+	struct memory_group     groups[MEMORY_GROUPS_MAX];
 };
 
 struct face {
@@ -61,32 +61,32 @@ struct face {
 
 struct seen {
 	pgaf_node_id node;
-	uint64_t news;
+	uint64_t     news;
 };
 
 struct memory_store_face {
-	struct store base;
-	struct face face;
+	struct store           base;
+	struct face            face;
 	struct store_callbacks callbacks;
-	void *ctx;
-	pgaf_time age;
-	uint64_t request_seen[MEMORY_GROUPS_MAX];
-	struct seen seen[MEMORY_GROUPS_MAX * PGAF_NODES_MAX];
+	void                  *ctx;
+	pgaf_time              age;
+	uint64_t               request_seen[MEMORY_GROUPS_MAX];
+	struct seen            seen[MEMORY_GROUPS_MAX * PGAF_NODES_MAX];
 };
 
 struct memory_link {
-	struct link base;
-	struct face face;
+	struct link           base;
+	struct face           face;
 	struct link_callbacks callbacks;
-	void *ctx;
+	void                 *ctx;
 	struct link_registration registration;
-	bool enrolling; /* when it is let in */
-	bool has_data;  /* as last said */
-	uint64_t system_identifier;
-	pgaf_node_id node; /* 0 = not registered */
-	char token[72];
-	bool session;     /* this link's session is the node's */
-	uint64_t reports; /* numbers them */
+	bool                  enrolling; /* when it is let in */
+	bool                  has_data;  /* as last said */
+	uint64_t              system_identifier;
+	pgaf_node_id          node; /* 0 = not registered */
+	char                  token[72];
+	bool                  session; /* this link's session is the node's */
+	uint64_t              reports; /* numbers them */
 };
 
 /* Something to tell a face. Items are read from the state when they are delivered. */
@@ -109,39 +109,39 @@ enum item_kind {
 };
 
 struct item {
-	STAILQ_ENTRY(item) next;
-	struct face *face;
-	enum item_kind kind;
-	int result;
-	bool granted;
-	bool known;
+	STAILQ_ENTRY(item)     next;
+	struct face           *face;
+	enum item_kind         kind;
+	int                    result;
+	bool                   granted;
+	bool                   known;
 	struct store_group_key key;
-	enum store_change change;
-	pgaf_node_id node;
-	uint64_t number; /* of the report that was answered */
+	enum store_change      change;
+	pgaf_node_id           node;
+	uint64_t               number; /* of the report that was answered */
 	union {
-		store_groups_fn groups;
-		store_group_fn load;
-		store_reports_fn reports;
-		store_commit_fn commit;
+		store_groups_fn   groups;
+		store_group_fn    load;
+		store_reports_fn  reports;
+		store_commit_fn   commit;
 		store_sessions_fn sessions;
 	} done;
-	void *ctx;
+	void                  *ctx;
 	struct link_registered registered;
-	struct pgaf_error error;
+	struct pgaf_error      error;
 };
 
 struct memory_store {
 	struct memory_state state;
 	struct memory_state durable; /* as of the last durable write */
-	uint64_t random;
-	uint64_t news;
-	char replicator_password[72];
-	char probe_password[72];
+	uint64_t            random;
+	uint64_t            news;
+	char                replicator_password[72];
+	char                probe_password[72];
 	STAILQ_HEAD(, item) queue;
-	LIST_HEAD(, face) faces;
-	size_t event_count;
-	char events[MEMORY_EVENTS_MAX][MEMORY_EVENT_ROOM]; /* the newest */
+	LIST_HEAD(, face)   faces;
+	size_t              event_count;
+	char                events[MEMORY_EVENTS_MAX][MEMORY_EVENT_ROOM]; /* the newest */
 };
 
 /* memory.c */
