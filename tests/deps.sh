@@ -19,7 +19,8 @@ forky)    postgresql=18 runtime=libclang-rt-dev ;;
 esac
 
 demo="ca-certificates gcc libc6-dev cmake ninja-build pkg-config check
-	libpq-dev libuv1-dev libyaml-dev libjansson-dev libmicrohttpd-dev libbsd-dev libncurses-dev
+	libpq-dev libssl-dev libuv1-dev libyaml-dev libjansson-dev libmicrohttpd-dev libbsd-dev
+	libncurses-dev
 	postgresql-$postgresql haproxy openssl iproute2 procps util-linux curl
 	python3 python3-psycopg2 python3-yaml"
 test="git g++ binutils ccache clang clang-format $runtime mandoc shellcheck

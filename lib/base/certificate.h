@@ -3,8 +3,8 @@
 #define BASE_CERTIFICATE_H
 
 /*
- * What we want to know of an X.509 certificate, its end, without a library for
- * all the rest of it. Nothing is verified: that is done by those who use it.
+ * What we want to know of an X.509 certificate, its end. Nothing is verified:
+ * that is done by those who use it.
  */
 
 #include <stdbool.h>

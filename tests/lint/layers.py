@@ -29,6 +29,9 @@ OWNERS = {
     "yaml.h":       {"base"},
     "curses.h":     {"tools"},
     "jansson.h":    {"base", "store", "http", "tools"},
+    "openssl/err.h":  {"base"},
+    "openssl/pem.h":  {"base"},
+    "openssl/x509.h": {"base"},
 }
 # The engines and the core touch the world through nothing but what they are given.
 NO_WORLD = {"engine", "core", "base/pure"}
